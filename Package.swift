@@ -1,0 +1,109 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// CI sets ALSWEEP_STRICT=1: warnings in this package are errors there, and only there.
+let isStrict = Context.environment["ALSWEEP_STRICT"] == "1"
+
+let swiftSettings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (isStrict ? [.unsafeFlags(["-warnings-as-errors"])] : [])
+
+/// Loops over pixels and weights are some 50 times slower without the optimiser, which would turn
+/// the oracle tests from seconds into minutes: these targets are optimised in debug builds too.
+let numericSettings =
+    swiftSettings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let orderedCollections: Target.Dependency = .product(
+    name: "OrderedCollections", package: "swift-collections")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+func library(
+    _ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = swiftSettings
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], fixtures: Bool = false,
+    settings: [SwiftSetting] = swiftSettings
+) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: dependencies,
+        resources: fixtures ? [.copy("Fixtures")] : [],
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "alsweep",
+    products: [.executable(name: "alsweep", targets: ["alsweep"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // System libraries: a module map and a shim.h each.
+        .systemLibrary(
+            name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        // The pure core: no clock, no system randomness, no I/O.
+        library("SweepModel", [yams]),
+        library("Wire", ["SweepModel"]),
+        library("Coordinator", ["SweepModel", "Wire", orderedCollections]),
+        library("Reporting", ["SweepModel"]),
+
+        // The experiment.
+        library("Digests", ["CCrypto"]),
+        library("Datasets", ["SweepModel", "CZlib"], settings: numericSettings),
+        library("Classifier", ["COneDNN"], settings: numericSettings),
+        library(
+            "ActiveLearning", ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"],
+            settings: numericSettings),
+
+        // Storage, sockets and the shells around the core.
+        library("Journal", ["SweepModel", grdb]),
+        library("Transport", ["Wire", "CZeroMQ"]),
+        library(
+            "CoordinatorService",
+            ["SweepModel", "Wire", "Coordinator", "Journal", "Transport", logging]),
+        library("WorkerService", ["SweepModel", "Wire", "Transport", logging]),
+        .executableTarget(
+            name: "alsweep",
+            dependencies: [
+                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "Datasets",
+                "Classifier", "ActiveLearning", "Digests", "Reporting", "CoordinatorService",
+                "WorkerService", argumentParser, logging,
+            ],
+            swiftSettings: swiftSettings),
+
+        tests("SweepModel", ["SweepModel"]),
+        tests("Wire", ["Wire"]),
+        tests("Coordinator", ["Coordinator"]),
+        tests("Reporting", ["Reporting"], fixtures: true),
+        tests("Digests", ["Digests"]),
+        tests("Datasets", ["Datasets", "Classifier"], fixtures: true, settings: numericSettings),
+        tests("Classifier", ["Classifier"], fixtures: true, settings: numericSettings),
+        tests(
+            "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],
+            fixtures: true, settings: numericSettings),
+        tests("Journal", ["Journal"]),
+        tests("Transport", ["Transport"]),
+        tests("Repository", []),
+        tests("Acceptance", ["SweepModel", "alsweep"]),
+    ]
+)

@@ -1,0 +1,48 @@
+/// A network that can be trained and asked, whichever library executes it.
+///
+/// An engine is used by one thread at a time.
+public protocol ClassifierEngine: AnyObject {
+    var network: ResNet18 { get }
+
+    /// Replaces parameters and running statistics, and forgets the optimiser's momentum.
+    func load(_ state: NetworkState) throws(ClassifierError)
+
+    /// Parameters and running statistics, in PyTorch's layouts.
+    func state() throws(ClassifierError) -> NetworkState
+
+    /// Forgets the momentum: the next training step is an optimiser's first.
+    func restartOptimizer()
+
+    /// One SGD step on the mean cross-entropy of a batch, with batch statistics.
+    ///
+    /// - Parameters:
+    ///   - images: normalised, NCHW `(labels.count, 3, 32, 32)`.
+    ///   - labels: classes from 0, one an image; at least 1.
+    /// - Returns: the batch's mean cross-entropy before the step, in nats.
+    func trainStep(
+        images: Span<Float>, labels: Span<Int32>, optimizer: SGD
+    ) throws(ClassifierError) -> Double
+
+    /// The network's answers with running statistics.
+    ///
+    /// - Parameters:
+    ///   - images: normalised, NCHW `(imageCount, 3, 32, 32)`.
+    ///   - logits: row-major `(imageCount, classes)`; overwritten.
+    func evaluate(
+        images: Span<Float>, imageCount: Int, logits: inout MutableSpan<Float>
+    ) throws(ClassifierError)
+}
+
+/// Stochastic gradient descent with momentum and weight decay:
+/// g ← g + wd·p; b ← g on the first step and m·b + g after; p ← p − lr·b.
+public struct SGD: Hashable, Sendable {
+    public var learningRate: Float
+    public var momentum: Float
+    public var weightDecay: Float
+
+    public init(learningRate: Float, momentum: Float, weightDecay: Float) {
+        self.learningRate = learningRate
+        self.momentum = momentum
+        self.weightDecay = weightDecay
+    }
+}

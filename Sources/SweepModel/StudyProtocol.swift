@@ -1,0 +1,73 @@
+/// Which transform the pool goes through before it is scored.
+public enum PoolTransform: String, Codable, CaseIterable, Hashable, Sendable {
+    /// No flip and no crop; the reward comes from the prediction that gave the state.
+    case test
+    /// As the study's program does it: one random flip and crop per sample for the state and a
+    /// second draw for the reward.
+    case train
+}
+
+/// The library that executes the network.
+public enum EngineName: String, Codable, CaseIterable, Hashable, Sendable {
+    case onednn
+}
+
+/// The number format of activations and weights inside the network.
+public enum Precision: String, Codable, CaseIterable, Hashable, Sendable {
+    case float32
+}
+
+/// Every setting of an experiment that is not its dataset, seed or strategy.
+/// The defaults are the study's, but for `poolTransform`.
+public struct StudyProtocol: Codable, Hashable, Sendable {
+    /// Passes over the labelled set in every cycle.
+    public var epochs = 200
+    /// Images per gradient step; the last, short batch of an epoch is kept.
+    public var batchSize = 128
+    /// SGD's learning rate before the first milestone.
+    public var learningRate = 0.1
+    /// Epochs (counted from 0) at whose start the learning rate is multiplied by `gamma`.
+    public var milestones = [160]
+    public var gamma = 0.1
+    public var momentum = 0.9
+    /// Applies to every parameter, batch norm's and biases included.
+    public var weightDecay = 5e-4
+    public var cycles = 10
+    /// Channels of the first stage; the four stages have width·{1, 2, 4, 8}.
+    public var width = 64
+    /// Labels at the start; nil is the study's number for the dataset.
+    public var initial: Int?
+    /// Labels bought per cycle; nil is the study's number for the dataset.
+    public var addendum: Int?
+    /// Only the first images of the training files form the pool; nil is the study's pool.
+    public var poolLimit: Int?
+    /// Only the first images of the test files are evaluated; nil is all of them.
+    public var testLimit: Int?
+    public var poolTransform = PoolTransform.test
+    /// A new network in every cycle, instead of one carried over from cycle to cycle.
+    public var reset = false
+    public var engine = EngineName.onednn
+    public var precision = Precision.float32
+
+    public init() {}
+
+    /// SGD's learning rate in an epoch counted from 0.
+    public func learningRate(inEpoch epoch: Int) -> Double {
+        milestones.reduce(learningRate) { rate, milestone in
+            epoch >= milestone ? rate * gamma : rate
+        }
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case epochs
+        case batchSize = "batch_size"
+        case learningRate = "learning_rate"
+        case milestones, gamma, momentum
+        case weightDecay = "weight_decay"
+        case cycles, width, initial, addendum
+        case poolLimit = "pool_limit"
+        case testLimit = "test_limit"
+        case poolTransform = "pool_transform"
+        case reset, engine, precision
+    }
+}
