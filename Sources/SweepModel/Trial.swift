@@ -69,3 +69,20 @@ public struct TrialConfiguration: Codable, Hashable, Sendable {
         min(initialCount + (cycle - 1) * addendumCount, poolCount)
     }
 }
+
+extension TrialConfiguration {
+    /// The images that go through the network, a scored one counting a third of a trained one, times
+    /// their cost at this width relative to width 64: what the longest trials are found by.
+    public var expectedImageSteps: Double {
+        let cycles = studyProtocol.cycles
+        var steps = 0.0
+        for cycle in 1...cycles {
+            let labelled = labelledCount(inCycle: cycle)
+            steps += Double(labelled * studyProtocol.epochs)
+            steps += Double(testCount) / 3
+            if cycle < cycles, strategy != .random { steps += Double(poolCount - labelled) / 3 }
+        }
+        let relativeWidth = Double(studyProtocol.width) / 64
+        return steps * relativeWidth * relativeWidth
+    }
+}
