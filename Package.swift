@@ -77,16 +77,17 @@ let package = Package(
         // Storage, sockets and the shells around the core.
         library("Journal", ["SweepModel", grdb]),
         library("Transport", ["Wire", "CZeroMQ"]),
+        library("ChildProcess", []),
         library(
             "CoordinatorService",
             ["SweepModel", "Wire", "Coordinator", "Journal", "Transport", logging]),
-        library("WorkerService", ["SweepModel", "Wire", "Transport", logging]),
+        library("WorkerService", ["SweepModel", "Wire", "Transport", "ChildProcess", logging]),
         .executableTarget(
             name: "alsweep",
             dependencies: [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "Datasets",
                 "Classifier", "ActiveLearning", "Digests", "Reporting", "CoordinatorService",
-                "WorkerService", argumentParser, logging,
+                "WorkerService", "ChildProcess", argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 

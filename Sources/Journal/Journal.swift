@@ -81,7 +81,7 @@ public final class Journal: Sendable {
     }
 
     /// Appends in one transaction: all are on disk when it returns, or none.
-    public func append(_ records: [Record], at time: Date) throws(JournalError) {
+    public func append(_ records: [SweepModel.Record], at time: Date) throws(JournalError) {
         let rows = records.map { ($0.kind.rawValue, $0.trial?.rawValue, encoded($0)) }
         try perform { database in
             let statement = try database.cachedStatement(
@@ -93,18 +93,18 @@ public final class Journal: Sendable {
     }
 
     /// All records, in the order in which they were appended.
-    public func records() throws(JournalError) -> [Record] {
-        let rows = try perform { database in
+    public func records() throws(JournalError) -> [SweepModel.Record] {
+        let rows = try reading { database in
             try Row.fetchAll(database, sql: "SELECT sequence, body FROM record ORDER BY sequence")
         }
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        var records: [Record] = []
+        var records: [SweepModel.Record] = []
         records.reserveCapacity(rows.count)
         for row in rows {
             do {
-                records.append(try decoder.decode(Record.self, from: row["body"] as Data))
+                records.append(try decoder.decode(SweepModel.Record.self, from: row["body"] as Data))
             } catch {
                 throw .damaged(path: path, record: row["sequence"], reason: "\(error)")
             }
@@ -114,12 +114,11 @@ public final class Journal: Sendable {
 
     /// The fold over all records.
     public func history() throws(JournalError) -> RunHistory {
+        let records = try records()
         do {
-            return try RunHistory(try records())
-        } catch let error as InconsistentRecord {
-            throw .foreign(path: path, reason: error.description)
+            return try RunHistory(records)
         } catch {
-            throw error as! JournalError
+            throw .foreign(path: path, reason: error.description)
         }
     }
 
@@ -144,7 +143,7 @@ public final class Journal: Sendable {
     }
 
     private func checkFormat() throws(JournalError) {
-        let (application, format) = try perform { database in
+        let (application, format) = try reading { database in
             (
                 try Int32.fetchOne(database, sql: "PRAGMA application_id")!,
                 try Int.fetchOne(database, sql: "PRAGMA user_version")!
@@ -155,6 +154,16 @@ public final class Journal: Sendable {
         }
         guard format <= Self.format else {
             throw .newerFormat(path: path, format: format, supported: Self.format)
+        }
+    }
+
+    private func reading<Result>(
+        _ body: (Database) throws -> Result
+    ) throws(JournalError) -> Result {
+        do {
+            return try database.read(body)
+        } catch {
+            throw journalError(error, path: path)
         }
     }
 
@@ -169,7 +178,7 @@ public final class Journal: Sendable {
     }
 }
 
-private func encoded(_ record: Record) -> String {
+private func encoded(_ record: SweepModel.Record) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
