@@ -80,7 +80,9 @@ let package = Package(
         library("ChildProcess", []),
         library(
             "CoordinatorService",
-            ["SweepModel", "Wire", "Coordinator", "Journal", "Transport", logging]),
+            [
+                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess", logging,
+            ]),
         library("WorkerService", ["SweepModel", "Wire", "Transport", "ChildProcess", logging]),
         .executableTarget(
             name: "alsweep",

@@ -74,9 +74,9 @@ public struct Coordinator: Sendable {
     public let options: Options
     public internal(set) var history: RunHistory
     /// Workers that said hello in this epoch and were heard of since.
-    public internal(set) var workers: OrderedDictionary<WorkerID, WorkerSession> = [:]
+    var workers: OrderedDictionary<WorkerID, WorkerSession> = [:]
     /// The running attempts' leases.
-    public internal(set) var leases: OrderedDictionary<TrialID, LeaseState> = [:]
+    var leases: OrderedDictionary<TrialID, LeaseState> = [:]
     /// Places in `history.trials` of the trials that wait, the longest first.
     var queue: [Int] = []
     /// Instants before which a failed trial is not tried again.
@@ -94,6 +94,14 @@ public struct Coordinator: Sendable {
         self.options = options
         self.history = history
     }
+
+    /// The workers that said hello in this epoch, in the order of their first.
+    public var sessions: [WorkerSession] { Array(workers.values) }
+
+    public func session(of worker: WorkerID) -> WorkerSession? { workers[worker] }
+
+    /// How far the running attempts are, in the order of their assignment.
+    public var runningAttempts: [LeaseState] { Array(leases.values) }
 
     public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []

@@ -54,6 +54,8 @@ public enum WorkerNotice: Sendable {
 /// signals. It never computes; every trial is a child process.
 public final class WorkerService {
     private static let pollIntervalMs = 250
+    /// The last messages get so long to leave.
+    private static let lingerMs = 5_000
 
     private let settings: WorkerSettings
     private let logger: Logger
@@ -67,7 +69,7 @@ public final class WorkerService {
     private let monitor: SocketMonitor
     private let signals: SignalDescriptor
     /// Of the last welcome.
-    private var run = ""
+    private var runIdentifier = ""
     private var epoch = 0
     private var messageNumber: UInt64 = 0
     private var exit: AgentExit?
@@ -82,9 +84,11 @@ public final class WorkerService {
         SignalDescriptor.ignoreBrokenPipes()
         signals = try SignalDescriptor([.interrupt, .terminate])
         context = try Context()
+        var options = SocketOptions.dealer
+        options.lingerMs = Self.lingerMs
         socket = try DealerSocket(
             context: context,
-            security: settings.certificate.map { .curve($0) } ?? .plain)
+            security: settings.certificate.map { .curve($0) } ?? .plain, options: options)
         monitor = try socket.monitor()
         agent = Agent(
             options: Agent.Options(
@@ -112,7 +116,6 @@ public final class WorkerService {
             handle(.ticked)
         }
         for child in children { child.process.kill(SIGKILL) }
-        try socket.close(lingerMs: 5_000)
         return exit!
     }
 
@@ -152,11 +155,11 @@ public final class WorkerService {
         do {
             let header = try Header(bytes: frames.header)
             let message = try Message(type: frames.type, body: frames.body)
-            guard header.worker == worker, header.epoch >= epoch || header.run != run else { return }
-            if case .welcome = message, header.run != run || header.epoch != epoch {
-                run = header.run
+            guard header.worker == worker, header.epoch >= epoch || header.run != runIdentifier else { return }
+            if case .welcome = message, header.run != runIdentifier || header.epoch != epoch {
+                runIdentifier = header.run
                 epoch = header.epoch
-                notice(.joined(run: run))
+                notice(.joined(run: runIdentifier))
             }
             handle(.received(message))
         } catch {
@@ -181,7 +184,8 @@ public final class WorkerService {
 
     private func send(_ message: Message) {
         messageNumber += 1
-        let header = Header(run: run, epoch: epoch, worker: worker, messageNumber: messageNumber)
+        let header = Header(
+            run: runIdentifier, epoch: epoch, worker: worker, messageNumber: messageNumber)
         let result = socket.send(
             FrameMessage(
                 type: message.type.rawValue, header: header.bytes(), body: message.body()))
@@ -209,7 +213,7 @@ public final class WorkerService {
     private func folder(for assignment: Assignment) throws -> RunFolder {
         let shared = RunFolder(assignment.runFolder)
         if FileManager.default.fileExists(atPath: shared.journal) { return shared }
-        let own = RunFolder("\(settings.scratchFolder)/\(run)")
+        let own = RunFolder("\(settings.scratchFolder)/\(runIdentifier)")
         for subfolder in own.subfolders {
             try FileManager.default.createDirectory(
                 atPath: subfolder, withIntermediateDirectories: true)
