@@ -24,3 +24,20 @@ public struct SampleStatistics: Hashable, Sendable {
         standardDeviation = scatter.squareRoot() / Double(denominator)
     }
 }
+
+extension SampleStatistics {
+    /// Of the mean; nil of a single value.
+    public var standardError: Double? {
+        standardDeviation.map { $0 / Double(count).squareRoot() }
+    }
+
+    /// Half the width of the mean's 95 % interval by Student's t; nil of a single value.
+    public var halfWidth95: Double? {
+        standardError.map { $0 * StudentT.quantile95(degreesOfFreedom: count - 1) }
+    }
+
+    /// The mean's 95 % interval by Student's t; nil of a single value.
+    public var interval95: ClosedRange<Double>? {
+        halfWidth95.map { mean.double - $0...mean.double + $0 }
+    }
+}
