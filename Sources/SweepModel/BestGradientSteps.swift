@@ -26,7 +26,8 @@ public struct GradientStepWins: Hashable, Sendable {
     public init(_ curves: [LearningCurve]) {
         precondition(!curves.isEmpty, "a choice needs at least one curve")
         let cycleCount = curves[0].correct.count
-        precondition(curves.allSatisfy { $0.correct.count == cycleCount }, "curves differ in length")
+        precondition(
+            curves.allSatisfy { $0.correct.count == cycleCount }, "curves differ in length")
         let curves = curves.sorted { $0.gradientSteps < $1.gradientSteps }
         var counts = Array(repeating: 0, count: curves.count)
         for cycle in 0..<cycleCount {
@@ -49,5 +50,57 @@ public struct GradientStepWins: Hashable, Sendable {
     public func hash(into hasher: inout Hasher) {
         hasher.combine(best)
         hasher.combine(tied)
+    }
+}
+
+extension LearningCurve {
+    /// Twice the area under the curve by the trapezoid rule with a cycle as the unit, in images.
+    /// Doubled so that it stays an integer: areas are compared exactly.
+    public var doubledArea: Int {
+        guard correct.count > 1 else { return 2 * (correct.first ?? 0) }
+        return 2 * correct.reduce(0, +) - correct[0] - correct[correct.count - 1]
+    }
+}
+
+/// What other criteria than wins say about the settings of gradient steps. They are shown beside
+/// the choice, because wins over ten cycles tie easily.
+public struct GradientStepCriteria: Hashable, Sendable {
+    /// The settings, smallest first.
+    public var curves: [LearningCurve]
+    /// Twice the sum over cycles of a setting's rank, 1 being the best; equal counts share the mean
+    /// of their ranks, which is why the sum is doubled.
+    public var doubledRankSums: [Int]
+    /// The smallest setting with the largest area under its curve.
+    public var bestByArea: Int
+    /// The smallest setting with the lowest mean rank.
+    public var bestByMeanRank: Int
+    /// The smallest setting with the most correct images in the last cycle.
+    public var bestByFinalAccuracy: Int
+
+    /// - Parameter curves: at least one; all with the same number of cycles, which is not 0.
+    public init(_ curves: [LearningCurve]) {
+        precondition(!curves.isEmpty, "a comparison needs at least one curve")
+        let cycleCount = curves[0].correct.count
+        precondition(cycleCount > 0, "a comparison needs at least one cycle")
+        precondition(
+            curves.allSatisfy { $0.correct.count == cycleCount }, "curves differ in length")
+        let curves = curves.sorted { $0.gradientSteps < $1.gradientSteps }
+        let rankSums = curves.map { curve in
+            (0..<cycleCount).reduce(0) { sum, cycle in
+                let better = curves.count { $0.correct[cycle] > curve.correct[cycle] }
+                let equal = curves.count { $0.correct[cycle] == curve.correct[cycle] }
+                return sum + 2 * better + equal + 1
+            }
+        }
+        self.curves = curves
+        doubledRankSums = rankSums
+        let indices = curves.indices
+        // `min(by:)` keeps the first of equals, so that a tie goes to the smallest setting.
+        let area = indices.min { curves[$0].doubledArea > curves[$1].doubledArea }!
+        let rank = indices.min { rankSums[$0] < rankSums[$1] }!
+        let final = indices.min { curves[$0].correct.last! > curves[$1].correct.last! }!
+        bestByArea = curves[area].gradientSteps
+        bestByMeanRank = curves[rank].gradientSteps
+        bestByFinalAccuracy = curves[final].gradientSteps
     }
 }

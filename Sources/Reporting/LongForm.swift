@@ -1,0 +1,56 @@
+import SweepModel
+
+/// The columns of the long form, in order.
+private let columns = [
+    "trial", "dataset", "strategy", "gradient_steps", "seed", "time_seeded", "stage", "cycle",
+    "labelled", "correct", "total", "accuracy", "test_loss", "train_loss", "seconds", "host",
+    "attempt", "labelled_digest", "weights_digest", "state", "settings",
+]
+
+extension Report {
+    /// Comma-separated values (RFC 4180, but for the line feeds), one row per trial and cycle.
+    var longForm: String {
+        var text = columns.joined(separator: ",") + "\n"
+        text.reserveCapacity(300 * trials.reduce(1) { $0 + $1.cycles.count })
+        let protocols = protocols
+        let settings = protocols.map { quoted($0.departures) }
+        for trial in trials {
+            let configuration = trial.configuration
+            let steps = configuration.strategy.gradientSteps.map(String.init) ?? ""
+            let head =
+                "\(quoted(trial.id.rawValue)),\(configuration.dataset.rawValue),"
+                + "\(configuration.strategy.name),\(steps),\(configuration.seed),"
+                + "\(trial.isTimeSeeded),\(quoted(trial.stage)),"
+            let place = protocols.firstIndex(of: configuration.studyProtocol)!
+            let tail = ",\(trial.state.rawValue),\(settings[place])\n"
+            for cycle in trial.cycles {
+                text += head
+                append(cycle, to: &text)
+                text += tail
+            }
+        }
+        return text
+    }
+
+    private func append(_ cycle: CycleRecord, to text: inout String) {
+        let result = cycle.result
+        text += "\(result.cycle),\(result.labelled),\(result.correct),\(result.total),"
+        text += "\(result.accuracy),\(field(result.testLoss)),\(field(result.trainLoss)),"
+        text += "\(field(result.seconds)),"
+        text += "\(quoted(cycle.host)),\(cycle.attempt),"
+        text += "\(quoted(result.labelledDigest)),\(quoted(result.weightsDigest))"
+    }
+
+    /// Empty where a file of runs did not say.
+    private func field(_ number: Double) -> String { number.isFinite ? "\(number)" : "" }
+
+    private func quoted(_ field: String) -> String {
+        let needsQuotes = field.utf8.contains { byte in
+            byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\"") || byte == 0x0A || byte == 0x0D
+        }
+        guard needsQuotes else { return field }
+        return "\""
+            + field.split(separator: "\"", omittingEmptySubsequences: false)
+            .joined(separator: "\"\"") + "\""
+    }
+}
