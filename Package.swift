@@ -94,8 +94,8 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         tests("SweepModel", ["SweepModel"]),
-        tests("Wire", ["Wire"]),
-        tests("Coordinator", ["Coordinator"]),
+        tests("Wire", ["Wire", "SweepModel"]),
+        tests("Coordinator", ["Coordinator", "SweepModel", "Wire", orderedCollections]),
         tests("Reporting", ["Reporting"], fixtures: true),
         tests("Digests", ["Digests"]),
         tests("Datasets", ["Datasets", "Classifier"], fixtures: true, settings: numericSettings),
@@ -103,7 +103,7 @@ let package = Package(
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],
             fixtures: true, settings: numericSettings),
-        tests("Journal", ["Journal"]),
+        tests("Journal", ["Journal", "SweepModel", grdb]),
         tests("Transport", ["Transport"]),
         tests("Repository", []),
         tests("Acceptance", ["SweepModel", "alsweep"]),

@@ -46,7 +46,7 @@ public final class Journal: Sendable {
     private static let applicationID: Int32 = 0x414C_5357
 
     public let path: String
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
 
     private init(path: String, database: DatabaseQueue) {
         self.path = path

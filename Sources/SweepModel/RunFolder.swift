@@ -17,6 +17,10 @@ public struct RunFolder: Hashable, Sendable {
     /// Held by the worker that `launch` started.
     public var workerLock: String { path + "/worker.lock" }
 
+    public var keys: String { path + "/keys" }
+    public var serverCertificate: String { keys + "/server.cert" }
+    public var clientCertificate: String { keys + "/client.cert" }
+
     /// Made when a run is created.
     public var subfolders: [String] { [models, checkpoints, logs] }
 
