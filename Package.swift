@@ -105,6 +105,7 @@ let package = Package(
             fixtures: true, settings: numericSettings),
         tests("Journal", ["Journal", "SweepModel", grdb]),
         tests("Transport", ["Transport"]),
+        tests("WorkerService", ["WorkerService", "SweepModel", "Wire"]),
         tests("Repository", []),
         tests("Acceptance", ["SweepModel", "alsweep"]),
     ]
