@@ -33,7 +33,7 @@ struct CommandFailure: Error {
                 error.description,
                 hint: "wait for it, stop it with Ctrl-C, or watch it with `alsweep status "
                     + "\(error.folder)`")
-        case let error as CustomStringConvertible: self.init(error.description)
+        case let error as any CustomStringConvertible: self.init(error.description)
         default: self.init(error.localizedDescription)
         }
     }

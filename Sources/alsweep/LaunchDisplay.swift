@@ -1,6 +1,7 @@
 import Coordinator
 import CoordinatorService
 import Foundation
+import Journal
 import SweepModel
 
 /// What `launch` shows on standard error while it runs: a line for everything that happens, and on

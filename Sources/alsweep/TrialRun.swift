@@ -77,11 +77,11 @@ struct TrialRun {
         } catch {
             throw .other(error)
         }
-        do {
+        do throws(ExperimentError) {
             let experiment = try Experiment(
                 configuration: configuration, pool: data.pool, test: data.test
-            ) { network throws(ClassifierError) -> any ClassifierEngine in
-                try OneDNNEngine(network: network)
+            ) { network, state throws(ClassifierError) -> any ClassifierEngine in
+                try OneDNNEngine(network, state)
             }
             return try experiment.run(from: checkpoint, observer: observer)
         } catch {

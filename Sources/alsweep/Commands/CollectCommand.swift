@@ -9,8 +9,10 @@ struct CollectCommand: ParsableCommand {
         commandName: "collect",
         abstract: "The tables of a run: finished, or as far as it is.")
 
-    @Argument(help: "The run's folder. Default: the newest run.", completion: .directory)
-    var run: String?
+    @Argument(
+        help: ArgumentHelp("The run's folder. Default: the newest run.", valueName: "run"),
+        completion: .directory)
+    var folder: String?
 
     @Option(help: "The output's format.")
     var format = ReportFormat.table
@@ -19,7 +21,7 @@ struct CollectCommand: ParsableCommand {
     var runs = "runs"
 
     func run() throws {
-        let reading = try RunReading(try Runs.find(run, root: runs))
+        let reading = try RunReading(try Runs.find(folder, root: runs))
         print(Report(record: reading.record).render(format), terminator: "")
     }
 }

@@ -6,8 +6,10 @@ struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "How far a run is: trials by state, and each trial's cycle.")
 
-    @Argument(help: "The run's folder. Default: the newest run.", completion: .directory)
-    var run: String?
+    @Argument(
+        help: ArgumentHelp("The run's folder. Default: the newest run.", valueName: "run"),
+        completion: .directory)
+    var folder: String?
 
     @Option(help: "The folder of all runs.", completion: .directory)
     var runs = "runs"
@@ -16,7 +18,7 @@ struct StatusCommand: ParsableCommand {
     var outputMode = OutputMode.human
 
     func run() throws {
-        let reading = try RunReading(try Runs.find(run, root: runs))
+        let reading = try RunReading(try Runs.find(folder, root: runs))
         switch outputMode {
         case .human: printTable(reading)
         case .json: try printJSON(StatusOutput(reading))

@@ -1,3 +1,4 @@
+import ActiveLearning
 import ArgumentParser
 import Foundation
 import SweepModel
@@ -44,8 +45,7 @@ struct TrialCommand: ParsableCommand {
     }
 
     private func say(_ line: ChildLine) {
-        print(line.encoded())
-        fflush(stdout)
+        FileHandle.standardOutput.write(Data((line.encoded() + "\n").utf8))
     }
 
     /// The end of standard input means that the agent is gone: nobody would hear the results, and
