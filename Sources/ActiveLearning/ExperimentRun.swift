@@ -226,9 +226,14 @@ extension TrialConfiguration {
 extension NetworkState {
     /// SHA-256 of the parameters and running statistics, in the order of the `state_dict`.
     public var digest: Digest {
-        var pieces: [[UInt8]] = []
-        forEachTensorBytes { _, bytes in pieces.append(bytes) }
-        return Digest.sha256(of: Array(pieces.joined()))
+        var stream: DigestStream
+        do {
+            stream = try DigestStream(.sha256)
+        } catch {
+            preconditionFailure("every libcrypto has SHA-256: \(error)")
+        }
+        forEachTensorBytes { _, bytes in stream.update(bytes.span.bytes) }
+        return stream.finish()
     }
 }
 

@@ -58,10 +58,15 @@ import Testing
         }
     }
 
-    @Test("CIFAR is refused by name", arguments: [DatasetName.cifar10, .cifar100])
-    func unsupported(_ name: DatasetName) {
-        #expect(throws: DatasetError.unsupported(name)) {
-            try DatasetSearch(environment: [:]).load(name, poolCount: 1, testCount: 1)
+    @Test("a missing CIFAR is told with the archive to unpack")
+    func missingCIFAR() throws {
+        let empty = try TemporaryFolder()
+        let error = #expect(throws: DatasetError.self) {
+            try DatasetSearch(folder: empty.path, environment: [:])
+                .load(.cifar100, poolCount: 1, testCount: 1)
         }
+        let places = ["", "/cifar-100-binary", "/cifar100"].map { empty.path + $0 }
+        #expect(error == .notFound(.cifar100, places: places))
+        #expect(error!.hint.contains("cifar-100-binary.tar.gz"))
     }
 }

@@ -182,7 +182,7 @@ import Testing
     @Test("fewer images than the experiment takes are refused")
     func tooFewImages() throws {
         try FashionFiles().write(to: folder)
-        #expect(throws: DatasetError.tooFewImages(path: trainLabels, count: 12, needed: 13)) {
+        #expect(throws: DatasetError.tooFewImages(path: trainImages, count: 12, needed: 13)) {
             try search.load(.fashionmnist, poolCount: 13, testCount: 5)
         }
     }
