@@ -113,7 +113,7 @@ extension OneDNNEngine: InspectableEngine {
             gradient: &gradient)
         trainingLogits = Array(step.logits.floats)
         try step.program.run(step.backwardSteps, device, profile: profile)
-        let start = profile?.start()
+        let start = profile.map { _ in Profile.threadSeconds }
         store.update(optimizer)
         if let start {
             profile?.add(.optimizer, since: start)
