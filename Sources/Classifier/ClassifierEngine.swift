@@ -49,6 +49,10 @@ package protocol InspectableEngine: ClassifierEngine {
     /// The logits of the last training step, row-major `(batch, classes)`.
     var trainingLogits: [Float] { get }
 
+    /// Where set, called between the forward and the backward pass of a training step with what
+    /// every relu let through, NCHW, under the name of the batch norm before it.
+    var rectifierObserver: ((_ name: String, _ output: [Float]) -> Void)? { get set }
+
     /// The gradients of the last training step, without weight decay, in PyTorch's layouts and in
     /// the order of the network's trained entries.
     func gradients() throws(ClassifierError) -> [NetworkState.Tensor]

@@ -13,7 +13,7 @@ public enum DatasetError: Error, Hashable, Sendable {
     case truncatedGzip(path: String, byteCount: Int)
     /// The compressed stream is damaged; `reason` is zlib's.
     case damagedGzip(path: String, reason: String)
-    /// The contents, after inflating, are shorter than their header says.
+    /// The contents, after inflating, are shorter than their header says, or end in a record.
     case truncated(path: String, expectedByteCount: Int, foundByteCount: Int)
     /// Something follows what the header announces.
     case trailingBytes(path: String, expectedByteCount: Int)
@@ -28,8 +28,6 @@ public enum DatasetError: Error, Hashable, Sendable {
     /// Fewer images than the experiment takes.
     case tooFewImages(path: String, count: Int, needed: Int)
     case labelOutOfRange(path: String, index: Int, label: Int, classCount: Int)
-    /// This version cannot read the dataset.
-    case unsupported(DatasetName)
 }
 
 extension DatasetError: CustomStringConvertible {
@@ -46,7 +44,7 @@ extension DatasetError: CustomStringConvertible {
         case .damagedGzip(let path, let reason):
             "\(path) is a damaged gzip file: \(reason)"
         case .truncated(let path, let expected, let found):
-            "\(path) breaks off: its header announces \(expected) bytes, it holds \(found)"
+            "\(path) breaks off: it should have \(expected) bytes and holds \(found)"
         case .trailingBytes(let path, let expected):
             "\(path) goes on after the \(expected) bytes that its header announces"
         case .wrongKind(let path, let expected, let found):
@@ -60,9 +58,7 @@ extension DatasetError: CustomStringConvertible {
         case .tooFewImages(let path, let count, let needed):
             "\(path) holds \(count) images; the experiment takes the first \(needed)"
         case .labelOutOfRange(let path, let index, let label, let classCount):
-            "\(path) gives image \(index) the label \(label); classes are 0 to \(classCount - 1)"
-        case .unsupported(let name):
-            "this version reads Fashion-MNIST only, not \(name.title)"
+            "\(path) gives image \(index) the label \(label); labels are 0 to \(classCount - 1)"
         }
     }
 
@@ -73,11 +69,10 @@ extension DatasetError: CustomStringConvertible {
         case .unreadable: "check that the file exists and that this user may read it"
         case .truncatedGzip, .damagedGzip, .truncated, .trailingBytes, .wrongKind, .absurdCount,
             .labelOutOfRange:
-            "get the file again: apt-get install --reinstall dataset-fashion-mnist"
+            "get the file again; apt-get install --reinstall dataset-fashion-mnist for Debian's own"
         case .wrongDimensions: "the dataset's own files have images of that size"
         case .countsDiffer: "the two files come from different sets; get both again"
         case .tooFewImages: "use the complete files, or lower pool_limit or test_limit"
-        case .unsupported: "set the dataset to fashionmnist"
         }
     }
 }
@@ -91,8 +86,15 @@ extension DatasetName {
             train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz \
             to a folder and name it with --data or ALSWEEP_DATA
             """
-        case .cifar10, .cifar100:
-            "copy the binary version's files to a folder and name it with --data or ALSWEEP_DATA"
+        case .cifar10: archiveRemedy("cifar-10-binary.tar.gz")
+        case .cifar100: archiveRemedy("cifar-100-binary.tar.gz")
         }
+    }
+
+    private func archiveRemedy(_ archive: String) -> String {
+        """
+        unpack \(archive) (the binary version, www.cs.toronto.edu/~kriz/cifar.html) in a folder and \
+        name that with --data or ALSWEEP_DATA
+        """
     }
 }

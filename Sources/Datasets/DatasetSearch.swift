@@ -36,15 +36,19 @@ public struct DatasetSearch: Sendable {
     public func load(
         _ name: DatasetName, poolCount: Int, testCount: Int
     ) throws(DatasetError) -> Dataset {
-        try fashionMNIST(name).load(poolCount: poolCount, testCount: testCount)
+        let paths = try paths(of: name)
+        return switch name {
+        case .fashionmnist:
+            try FashionMNIST(paths: paths).load(poolCount: poolCount, testCount: testCount)
+        case .cifar10, .cifar100:
+            try CIFAR(name, paths: paths).load(poolCount: poolCount, testCount: testCount)
+        }
     }
 
     /// Where the files of a dataset are, without reading them.
     public func folder(of name: DatasetName) throws(DatasetError) -> String {
-        try checkSupport(of: name)
         let places = places(of: name)
-        for place in places where FashionMNIST.parts.contains(where: { find($0, in: place) != nil })
-        {
+        for place in places where name.parts.contains(where: { find($0, in: place) != nil }) {
             return place
         }
         throw .notFound(name, places: places)
@@ -55,23 +59,16 @@ public struct DatasetSearch: Sendable {
         roots.flatMap { root in [root] + name.subfolders.map { "\(root)/\($0)" } }
     }
 
-    private func fashionMNIST(_ name: DatasetName) throws(DatasetError) -> FashionMNIST {
+    private func paths(of name: DatasetName) throws(DatasetError) -> [String] {
         let folder = try folder(of: name)
         var paths: [String] = []
-        for names in FashionMNIST.parts {
+        for names in name.parts {
             guard let path = find(names, in: folder) else {
                 throw .incomplete(name, folder: folder, missing: names[0])
             }
             paths.append(path)
         }
-        return FashionMNIST(
-            files: .init(
-                trainImages: paths[0], trainLabels: paths[1], testImages: paths[2],
-                testLabels: paths[3]))
-    }
-
-    private func checkSupport(of name: DatasetName) throws(DatasetError) {
-        guard name == .fashionmnist else { throw .unsupported(name) }
+        return paths
     }
 
     private func find(_ names: [String], in folder: String) -> String? {
@@ -80,6 +77,14 @@ public struct DatasetSearch: Sendable {
 }
 
 extension DatasetName {
+    /// The files of the dataset, each with the names it may have.
+    fileprivate var parts: [[String]] {
+        switch self {
+        case .fashionmnist: FashionMNIST.parts
+        case .cifar10, .cifar100: CIFAR.parts(of: self)
+        }
+    }
+
     /// As Debian names the folder, as this program does, and as torchvision does.
     fileprivate var subfolders: [String] {
         switch self {

@@ -4,15 +4,19 @@ import SweepModel
 struct FashionMNIST {
     static let side = 28
 
-    /// Where the four files are.
-    struct Files {
-        var trainImages: String
-        var trainLabels: String
-        var testImages: String
-        var testLabels: String
-    }
+    let trainImages: String
+    let trainLabels: String
+    let testImages: String
+    let testLabels: String
 
-    let files: Files
+    /// - Parameter paths: in the order of `parts`.
+    init(paths: [String]) {
+        precondition(paths.count == Self.parts.count, "Fashion-MNIST has four files")
+        trainImages = paths[0]
+        trainLabels = paths[1]
+        testImages = paths[2]
+        testLabels = paths[3]
+    }
 
     /// Every name under which a file may lie in a folder: with a dash as in the original, with a
     /// dot as some mirrors have it, compressed or not.
@@ -28,8 +32,8 @@ struct FashionMNIST {
     /// The first images of the training files as pool, and of the test files.
     func load(poolCount: Int, testCount: Int) throws(DatasetError) -> Dataset {
         Dataset(
-            pool: try images(files.trainImages, labels: files.trainLabels, count: poolCount),
-            test: try images(files.testImages, labels: files.testLabels, count: testCount))
+            pool: try images(trainImages, labels: trainLabels, count: poolCount),
+            test: try images(testImages, labels: testLabels, count: testCount))
     }
 
     private func images(
@@ -46,6 +50,9 @@ struct FashionMNIST {
             throw .countsDiffer(
                 images: imagesPath, imageCount: imageFile.count, labels: labelsPath,
                 labelCount: labelFile.count)
+        }
+        guard imageFile.count >= count else {
+            throw .tooFewImages(path: imagesPath, count: imageFile.count, needed: count)
         }
         let labels = try labelFile.prefix(count, itemByteCount: 1)
         let classCount = DatasetName.fashionmnist.classCount

@@ -26,8 +26,10 @@ struct IDXFile: ~Copyable {
         var bytes = header.mutableSpan
         let readCount = try file.read(into: &bytes)
         guard header[..<4] == [0, 0, 8, UInt8(kind.dimensionCount)] else {
-            let found = describe(header[..<readCount], inGzip: file.isCompressed)
-            throw .wrongKind(path: path, expected: kind.title, found: found)
+            let found = FileKind(header[..<readCount]).title
+            throw .wrongKind(
+                path: path, expected: kind.title,
+                found: file.isCompressed ? "a gzip of \(found)" : found)
         }
         guard readCount == header.count else {
             throw .truncated(
@@ -51,9 +53,7 @@ struct IDXFile: ~Copyable {
     consuming func prefix(
         _ neededCount: Int, itemByteCount: Int
     ) throws(DatasetError) -> [UInt8] {
-        guard count >= neededCount else {
-            throw .tooFewImages(path: file.path, count: count, needed: neededCount)
-        }
+        precondition(neededCount <= count, "the file has only \(count) items")
         var values = [UInt8](repeating: 0, count: neededCount * itemByteCount)
         var bytes = values.mutableSpan
         var valueCount = try file.read(into: &bytes)
@@ -80,29 +80,4 @@ struct IDXFile: ~Copyable {
     }
 
     private static let discardByteCount = 1 << 16
-}
-
-/// What a file that should be IDX is, judged by its first bytes.
-private func describe(_ bytes: ArraySlice<UInt8>, inGzip: Bool) -> String {
-    let start = String(decoding: bytes, as: UTF8.self).lowercased()
-    let kind =
-        if bytes.isEmpty {
-            "an empty file"
-        } else if bytes.starts(with: [0, 0, 8, 1]) {
-            "an IDX file of labels"
-        } else if bytes.starts(with: [0, 0, 8, 3]) {
-            "an IDX file of images"
-        } else if bytes.count >= 4 && bytes.starts(with: [0, 0]) {
-            "an IDX file of type \(bytes[2]) with \(bytes[3]) dimensions"
-        } else if start.hasPrefix("<!doctype") || start.hasPrefix("<html") {
-            "an HTML page"
-        } else if bytes.starts(with: [0x50, 0x4b]) {
-            "a ZIP archive"
-        } else if bytes.starts(with: [0x1f, 0x8b]) {
-            "a gzip file"
-        } else {
-            "a file that begins with the bytes "
-                + bytes.prefix(4).map { String($0, radix: 16) }.joined(separator: " ")
-        }
-    return inGzip ? "a gzip of \(kind)" : kind
 }

@@ -42,7 +42,9 @@ struct OracleVectors {
 
 /// The largest deviation from `expected`, relative to the largest magnitude in it: single values
 /// near 0 carry the rounding of the large ones that were summed up with them.
-func deviation(_ actual: [Float], from expected: [Float]) -> Double {
+func deviation<Expected: BinaryFloatingPoint>(
+    _ actual: [Float], from expected: [Expected]
+) -> Double {
     guard actual.count == expected.count, !expected.isEmpty else { return .infinity }
     var largest = 0.0
     var worst = 0.0
@@ -55,9 +57,6 @@ func deviation(_ actual: [Float], from expected: [Float]) -> Double {
     }
     return worst / max(largest, Double(Float.leastNormalMagnitude))
 }
-
-/// What float32 may differ from the float64 oracles.
-let tolerance = 1e-4
 
 extension ClassifierEngine {
     func trainStep(_ images: [Float], _ labels: [Int32], _ optimizer: SGD) throws -> Double {

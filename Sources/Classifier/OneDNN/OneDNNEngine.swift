@@ -26,6 +26,7 @@ public final class OneDNNEngine: ClassifierEngine {
     /// Whether parameters or statistics have changed since they were folded.
     private var foldedIsStale = true
     package private(set) var trainingLogits: [Float] = []
+    package var rectifierObserver: ((String, [Float]) -> Void)?
     /// Where set, the time of every kind of work is added to it.
     package var profile: Profile?
 
@@ -94,6 +95,12 @@ extension OneDNNEngine: InspectableEngine {
         step.input.fill(from: images)
         foldedIsStale = true
         try step.program.run(step.forwardSteps, device, profile: profile)
+        if let rectifierObserver {
+            for (name, output) in step.rectified {
+                let count = output.layout.shape.reduce(1, *)
+                rectifierObserver(name, try read(output, count: count, device))
+            }
+        }
         for (index, statistics) in step.statistics.enumerated() {
             running[index].update(
                 batchMean: statistics.mean.floats.span,
@@ -106,7 +113,7 @@ extension OneDNNEngine: InspectableEngine {
             gradient: &gradient)
         trainingLogits = Array(step.logits.floats)
         try step.program.run(step.backwardSteps, device, profile: profile)
-        let start = profile?.start()
+        let start = profile.map { _ in Profile.threadSeconds }
         store.update(optimizer)
         if let start {
             profile?.add(.optimizer, since: start)

@@ -1,21 +1,5 @@
 import COneDNN
 
-/// The kinds of work that a training step or a scoring pass is made of, for profiles.
-package enum StepKind: String, Hashable, Sendable, CaseIterable {
-    case convolution = "convolution"
-    case convolutionData = "convolution, input gradient"
-    case convolutionWeights = "convolution, weight gradient"
-    case norm = "batch norm"
-    case normGradient = "batch norm, gradient"
-    case residual = "residual sum and relu"
-    case residualGradient = "residual sum and relu, gradient"
-    case reorder = "reorder"
-    case pool = "pool"
-    case linear = "linear layer"
-    case optimizer = "optimiser"
-    case other = "input, loss and statistics"
-}
-
 /// One step of a program.
 enum Step {
     case primitive(Primitive)
@@ -60,7 +44,7 @@ final class Program {
         _ range: Range<Int>, _ device: Device, profile: Profile?
     ) throws(ClassifierError) {
         for entry in steps[range] {
-            let start = profile?.start()
+            let start = profile.map { _ in Profile.threadSeconds }
             switch entry.step {
             case .primitive(let primitive): try primitive.run(device)
             case .rectifiedSum(let into, let other): addAndRectify(into.floats, other.floats)
@@ -74,20 +58,6 @@ final class Program {
             }
         }
         try device.wait()
-    }
-}
-
-/// Where the time went, by kind of work.
-package final class Profile {
-    private let clock = ContinuousClock()
-    package private(set) var durations: [StepKind: Duration] = [:]
-
-    package init() {}
-
-    func start() -> ContinuousClock.Instant { clock.now }
-
-    func add(_ kind: StepKind, since start: ContinuousClock.Instant) {
-        durations[kind, default: .zero] += clock.now - start
     }
 }
 

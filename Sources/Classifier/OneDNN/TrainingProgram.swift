@@ -19,6 +19,9 @@ final class TrainingProgram {
     /// The loss's gradient, to be written between the forward and the backward pass.
     let logitsGradient: Memory
     let statistics: [Statistics]
+    /// What every relu lets through, under the name of the batch norm before it; valid between
+    /// the forward and the backward pass.
+    let rectified: [(name: String, output: Memory)]
     let forwardSteps: Range<Int>
     let backwardSteps: Range<Int>
 
@@ -48,6 +51,11 @@ final class TrainingProgram {
         forwardSteps = 0..<forwardCount
         backwardSteps = forwardCount..<builder.program.stepCount
         statistics = builder.statistics
+        rectified =
+            [(stem.unit.normName, stem.output)]
+            + blocks.flatMap {
+                [($0.first.unit.normName, $0.first.output), ($0.second.unit.normName, $0.output)]
+            }
         program = builder.program.finish()
     }
 }
