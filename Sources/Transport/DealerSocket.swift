@@ -41,6 +41,18 @@ public struct DealerSocket: ~Copyable {
         }
     }
 
+    /// Drops the connection, with what is queued on it, and makes it anew.
+    ///
+    /// libzmq does this by itself when a connection breaks, but never again after a handshake that
+    /// failed other than by `.hungUp`, nor after bytes that are not ZeroMQ: a worker that has heard
+    /// nothing for long calls this.
+    public func reconnect(to endpoint: Endpoint) throws(TransportError) {
+        try endpoint.requireConnectable()
+        // Where libzmq has given up there is nothing to disconnect, and it says so.
+        _ = zmq_disconnect(handle.open, endpoint.connectText)
+        try connect(to: endpoint)
+    }
+
     /// Takes the next message, if one is there. Call it until nil, or up to a budget, whenever the
     /// poll loop says so.
     public func receive() -> DealerArrival? {

@@ -10,9 +10,9 @@ public enum MonitorEvent: Hashable, Sendable {
     case retried(endpoint: String, pauseMs: Int)
     /// The peers understand and accept each other; messages flow.
     case handshakeSucceeded(endpoint: String)
-    /// They do not; libzmq tries again by itself.
+    /// They do not. libzmq tries again by itself after `.hungUp` only; see `reconnect`.
     case handshakeFailed(endpoint: String, HandshakeFailure)
-    /// The connection broke; libzmq makes it again.
+    /// The connection broke; libzmq makes it again unless the other side sent nonsense.
     case disconnected(endpoint: String)
 }
 
@@ -109,7 +109,7 @@ public struct SocketMonitor: ~Copyable {
         let value = frames[0].withUnsafeBytes {
             $0.loadUnaligned(fromByteOffset: 2, as: UInt32.self)
         }
-        let endpoint = String(decoding: frames[1], as: UTF8.self)
+        let endpoint = endpointText(frames[1])
         switch Int32(number) {
         case ZMQ_EVENT_CONNECTED: return .connected(endpoint: endpoint)
         case ZMQ_EVENT_CONNECT_RETRIED: return .retried(endpoint: endpoint, pauseMs: Int(value))
@@ -124,6 +124,12 @@ public struct SocketMonitor: ~Copyable {
             return .handshakeFailed(endpoint: endpoint, .hungUp(code: code))
         default: return nil
         }
+    }
+
+    /// As people wrote it: an IPv6 socket shows IPv4 addresses in its own way.
+    private static func endpointText(_ frame: [UInt8]) -> String {
+        let text = String(decoding: frame, as: UTF8.self)
+        return (try? Endpoint(text))?.description ?? text
     }
 
     private static func protocolFailure(code: UInt32) -> HandshakeFailure {
