@@ -73,19 +73,28 @@ public struct SocketMonitor: ~Copyable {
     private static let nextNumber = Atomic<Int>(1)
 
     init(of socket: SocketHandle, events: Int32) throws(TransportError) {
-        let number = Self.nextNumber.add(1, ordering: .relaxed).oldValue
+        handle = try Self.attach(to: socket, events: events)
+        watched = socket
+        socket.monitorReader = handle
+    }
+
+    /// A socket that reads the events of `socket`.
+    static func attach(
+        to socket: SocketHandle, events: Int32
+    ) throws(TransportError) -> SocketHandle {
+        let number = nextNumber.add(1, ordering: .relaxed).oldValue
         let address = "inproc://alsweep-monitor-\(number)"
-        let handle = try SocketHandle(ZMQ_PAIR, in: socket.context)
-        try handle.set(ZMQ_LINGER, to: 0)
-        try handle.set(ZMQ_RCVHWM, to: 0)
+        let reader = try SocketHandle(ZMQ_PAIR, in: socket.context)
+        try reader.set(ZMQ_LINGER, to: 0)
+        try reader.set(ZMQ_RCVHWM, to: 0)
         guard zmq_socket_monitor(socket.open, address, events) == 0 else {
             throw .lastFailure(of: "monitoring a socket")
         }
-        guard zmq_connect(handle.open, address) == 0 else {
+        guard zmq_connect(reader.open, address) == 0 else {
+            socket.stopMonitor()
             throw .lastFailure(of: "monitoring a socket")
         }
-        self.handle = handle
-        watched = socket
+        return reader
     }
 
     /// The next event, if there is one.
@@ -98,7 +107,7 @@ public struct SocketMonitor: ~Copyable {
 
     deinit {
         // In this order: the I/O thread would wait for ever to tell a reader that has gone.
-        if let socket = watched.pointer { zmq_socket_monitor(socket, nil, 0) }
+        watched.stopMonitor()
         handle.close()
     }
 

@@ -38,6 +38,19 @@ struct RawPeer: ~Copyable {
         }
     }
 
+    /// One that arrays can hold.
+    final class Shared {
+        private let peer: RawPeer
+
+        init(_ endpoint: Endpoint) throws {
+            peer = try RawPeer(endpoint)
+        }
+
+        func write(_ bytes: [UInt8]) {
+            peer.write(bytes)
+        }
+    }
+
     /// Completes the handshake; libzmq takes a message that comes before its own READY for an error.
     func shakeHands(_ properties: [String: [UInt8]] = [:]) throws {
         write(Self.greeting + Self.ready(properties))
@@ -79,6 +92,47 @@ struct RawPeer: ~Copyable {
         frames.enumerated().flatMap { index, frame in
             [index < frames.count - 1 ? 1 : 0, UInt8(frame.count)] + frame
         }
+    }
+}
+
+/// A TCP listener on 127.0.0.1 that is no coordinator.
+struct RawListener: ~Copyable {
+    private let descriptor: Int32
+
+    init(_ endpoint: Endpoint) throws {
+        guard case .tcp("127.0.0.1", let port) = endpoint else {
+            preconditionFailure("raw listeners are on 127.0.0.1 only")
+        }
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var isReused: Int32 = 1
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_REUSEADDR, &isReused, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let status = withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0, listen(descriptor, 8) == 0 else {
+            throw DeadlineMissed(description: "listening failed with \(errno)")
+        }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Accepts one connection, says `bytes` and hangs up.
+    func answerOnce(_ bytes: [UInt8]) throws {
+        let connection = accept(descriptor, nil, nil)
+        guard connection >= 0 else {
+            throw DeadlineMissed(description: "accepting failed with \(errno)")
+        }
+        _ = Glibc.send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        close(connection)
     }
 }
 

@@ -75,7 +75,7 @@ struct RouterDealerTests {
         return try server.message().peer.route
     }
 
-    /// With bodies of 100 kB the kernel's buffers are full after some tens of messages.
+    /// Bodies of 10 kB fill the kernel's buffers after some hundreds of messages.
     @Test("a worker that does not read fills its queue, and no message is torn")
     func fullRouter() throws {
         let context = try Context()
@@ -83,7 +83,7 @@ struct RouterDealerTests {
         var client = try Client(context, connectedTo: try server.bind())
         try client.send(.text("hello"))
         let route = try server.message().peer.route
-        let body = [UInt8](repeating: 0x55, count: 100_000)
+        let body = [UInt8](repeating: 0x55, count: 10_000)
         let sentCount = Self.sentUntilFull { number in
             server.socket.send(FrameMessage(type: number, body: body), to: route) == .full
         }
@@ -105,7 +105,7 @@ struct RouterDealerTests {
         var server = try Server(context)
         var client = try Client(context, connectedTo: try server.bind())
         try client.untilConnected()
-        let body = [UInt8](repeating: 0x55, count: 100_000)
+        let body = [UInt8](repeating: 0x55, count: 10_000)
         let sentCount = Self.sentUntilFull { number in
             client.socket.send(FrameMessage(type: number, body: body)) == .full
         }
@@ -179,6 +179,49 @@ struct RouterDealerTests {
         #expect(message == .text("after"))
         #expect(server.socket.send(.text("welcome back"), to: peer.route) == .sent)
         #expect(try client.receive() == .message(.text("welcome back")))
+    }
+
+    @Test("a worker that connects anew has one new route, and is heard")
+    func reconnect() throws {
+        let context = try Context()
+        var server = try Server(context)
+        let endpoint = try server.bind()
+        var client = try Client(context, connectedTo: endpoint)
+        try client.send(.text("before"))
+        let oldRoute = try server.message().peer.route
+        try client.socket.reconnect(to: endpoint)
+        try client.send(.text("after"))
+        let (peer, message) = try server.message()
+        #expect(message == .text("after"))
+        #expect(peer.route != oldRoute)
+        try waiting(for: "the old route to go", on: &server.loop) {
+            server.socket.send(.text("stale"), to: oldRoute) == .unroutable ? () : nil
+        }
+        #expect(server.socket.send(.text("welcome back"), to: peer.route) == .sent)
+        #expect(try client.receive() == .message(.text("welcome back")))
+        try client.untilConnected()
+    }
+
+    @Test("a worker survives another program on the coordinator's port, if it connects anew")
+    func otherProgram() throws {
+        let context = try Context()
+        let endpoint = try Self.freeEndpoint()
+        var client = try Client(context)
+        do {
+            let listener = try RawListener(endpoint)
+            try client.socket.connect(to: endpoint)
+            try listener.answerOnce(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8))
+            let event = try client.event("a failed handshake") {
+                if case .handshakeFailed = $0 { true } else { false }
+            }
+            guard case .handshakeFailed(_, let failure) = event else { return }
+            #expect(!failure.isFinal)
+        }
+        var server = try Server(context)
+        _ = try server.socket.bind(to: endpoint)
+        try client.socket.reconnect(to: endpoint)
+        try client.send(.text("found"))
+        #expect(try server.message().message == .text("found"))
     }
 
     @Test("a message above the limit is not sent, and the connection stays")
