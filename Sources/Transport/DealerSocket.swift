@@ -14,27 +14,60 @@ public enum DealerSecurity {
 /// receiving, not when sending.
 public struct DealerSocket: ~Copyable {
     let handle: SocketHandle
-    private let frameByteLimit: Int
+    private let security: DealerSecurity
+    private let options: SocketOptions
 
     /// A socket that is connected to nothing yet.
     public init(
         context: borrowing Context, security: DealerSecurity, options: SocketOptions = .dealer
     ) throws(TransportError) {
-        let handle = try SocketHandle(ZMQ_DEALER, in: context.handle)
+        handle = try Self.opened(in: context.handle, security, options)
+        self.security = security
+        self.options = options
+    }
+
+    private static func opened(
+        in context: ContextHandle, _ security: DealerSecurity, _ options: SocketOptions
+    ) throws(TransportError) -> SocketHandle {
+        let handle = try SocketHandle(ZMQ_DEALER, in: context)
         try options.applyDealer(to: handle)
         if case .curve(let certificate) = security {
             try handle.set(ZMQ_CURVE_SERVERKEY, to: certificate.serverKey.text)
             try handle.set(ZMQ_CURVE_PUBLICKEY, to: certificate.keys.publicKey.text)
             try handle.set(ZMQ_CURVE_SECRETKEY, to: certificate.keys.secretKey.text)
         }
-        self.handle = handle
-        frameByteLimit = options.frameByteLimit
+        return handle
     }
 
     /// Connects in the background, now and after every loss; call it once.
     ///
     /// Succeeds although nobody listens yet: the coordinator may start later. The monitor tells.
     public func connect(to endpoint: Endpoint) throws(TransportError) {
+        try Self.connect(handle, to: endpoint)
+    }
+
+    /// Drops the connection, with all that is queued on it either way, and makes it anew. Watches and
+    /// the monitor stay.
+    ///
+    /// libzmq connects again by itself when a connection breaks, but never after a handshake that
+    /// failed other than by `.hungUp`, nor after bytes that are not ZeroMQ: a worker that has heard
+    /// nothing for long calls this.
+    public func reconnect(to endpoint: Endpoint) throws(TransportError) {
+        // A new socket: libzmq's own disconnecting goes on while the owner keeps reading the old
+        // connection, and messages sent meanwhile are lost on it.
+        let fresh = try Self.opened(in: handle.context, security, options)
+        let freshReader =
+            if handle.monitorReader != nil {
+                try SocketMonitor.attach(to: fresh, events: SocketMonitor.dealerEvents)
+            } else { nil as SocketHandle? }
+        try Self.connect(fresh, to: endpoint)
+        handle.take(over: fresh)
+        if let freshReader { handle.monitorReader?.take(over: freshReader) }
+    }
+
+    private static func connect(
+        _ handle: SocketHandle, to endpoint: Endpoint
+    ) throws(TransportError) {
         try endpoint.requireConnectable()
         guard zmq_connect(handle.open, endpoint.connectText) == 0 else {
             throw endpoint.connectFailure(code: zmq_errno())
@@ -48,7 +81,7 @@ public struct DealerSocket: ~Copyable {
             return nil
         }
         do {
-            return .message(try arrival.decoded(frameByteLimit: frameByteLimit))
+            return .message(try arrival.decoded(frameByteLimit: options.frameByteLimit))
         } catch {
             return .malformed(error)
         }
@@ -56,8 +89,9 @@ public struct DealerSocket: ~Copyable {
 
     /// Queues `message` for the coordinator, whole or not at all.
     public func send(_ message: FrameMessage) -> DealerSendResult {
-        guard message.largestFrameByteCount <= frameByteLimit else {
-            return .oversized(byteCount: message.largestFrameByteCount, limit: frameByteLimit)
+        let limit = options.frameByteLimit
+        guard message.largestFrameByteCount <= limit else {
+            return .oversized(byteCount: message.largestFrameByteCount, limit: limit)
         }
         var result = DealerSendResult.sent
         let frames = message.encode()

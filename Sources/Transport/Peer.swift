@@ -66,7 +66,8 @@ public enum RouterSendResult: Hashable, Sendable {
 
 /// What became of a message for the coordinator.
 public enum DealerSendResult: Hashable, Sendable {
-    /// Queued; it is lost if the connection breaks before it has left.
+    /// Queued; it is lost if the connection breaks before it has left, or has just broken unnoticed:
+    /// what must arrive is sent again until the coordinator acknowledges it.
     case sent
     /// Not connected, or the coordinator does not read fast enough; nothing was queued.
     case full

@@ -107,6 +107,8 @@ public struct PollLoop: ~Copyable {
         entries.removeAll { entry in
             if case .socket(let handle) = entry.source.kind { handle.pointer == nil } else { false }
         }
+        precondition(
+            !entries.isEmpty || timeoutMs != nil, "a loop that watches nothing would wait for ever")
         var items = entries.map { entry in
             switch entry.source.kind {
             case .socket(let handle):

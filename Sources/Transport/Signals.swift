@@ -27,7 +27,8 @@ public struct Signal: RawRepresentable, Hashable, Sendable {
 ///
 /// Create it on the main thread before any other thread exists: it blocks the signals, threads
 /// started later inherit that, and in a thread where one is not blocked it would take its old effect.
-/// Children inherit it too, across exec: whoever spawns one must give it an empty mask
+/// Children inherit it too, across exec, and so do children spawned from the threads of Swift's tasks,
+/// which block nearly every signal: whoever spawns one must give it an empty mask
 /// (`posix_spawnattr_setsigmask`) or it cannot be terminated.
 public struct SignalDescriptor: ~Copyable, Pollable {
     private let descriptor: Int32

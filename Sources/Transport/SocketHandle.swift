@@ -9,6 +9,8 @@ import Wire
 final class SocketHandle {
     private(set) var pointer: UnsafeMutableRawPointer?
     let context: ContextHandle
+    /// The reader of this socket's monitor, which belongs to the monitor.
+    weak var monitorReader: SocketHandle?
     /// The frame being received; on the heap, where its alignment is libzmq's own.
     private let part: UnsafeMutablePointer<zmq_msg_t>
 
@@ -34,6 +36,19 @@ final class SocketHandle {
         precondition(
             status == 0, "closing a ZeroMQ socket: \(TransportError.text(of: zmq_errno()))")
         self.pointer = nil
+    }
+
+    /// Tells the I/O thread that nobody reads this socket's events any more.
+    func stopMonitor() {
+        if let pointer { zmq_socket_monitor(pointer, nil, 0) }
+    }
+
+    /// Closes its socket and goes on with that of `other`, for everyone who refers to it.
+    func take(over other: SocketHandle) {
+        stopMonitor()
+        close()
+        pointer = other.pointer
+        other.pointer = nil
     }
 
     /// The socket of an owner that has not closed it.

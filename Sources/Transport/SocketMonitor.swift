@@ -10,9 +10,9 @@ public enum MonitorEvent: Hashable, Sendable {
     case retried(endpoint: String, pauseMs: Int)
     /// The peers understand and accept each other; messages flow.
     case handshakeSucceeded(endpoint: String)
-    /// They do not; libzmq tries again by itself.
+    /// They do not. libzmq tries again by itself after `.hungUp` only; see `reconnect`.
     case handshakeFailed(endpoint: String, HandshakeFailure)
-    /// The connection broke; libzmq makes it again.
+    /// The connection broke; libzmq makes it again unless the other side sent nonsense.
     case disconnected(endpoint: String)
 }
 
@@ -73,19 +73,28 @@ public struct SocketMonitor: ~Copyable {
     private static let nextNumber = Atomic<Int>(1)
 
     init(of socket: SocketHandle, events: Int32) throws(TransportError) {
-        let number = Self.nextNumber.add(1, ordering: .relaxed).oldValue
+        handle = try Self.attach(to: socket, events: events)
+        watched = socket
+        socket.monitorReader = handle
+    }
+
+    /// A socket that reads the events of `socket`.
+    static func attach(
+        to socket: SocketHandle, events: Int32
+    ) throws(TransportError) -> SocketHandle {
+        let number = nextNumber.add(1, ordering: .relaxed).oldValue
         let address = "inproc://alsweep-monitor-\(number)"
-        let handle = try SocketHandle(ZMQ_PAIR, in: socket.context)
-        try handle.set(ZMQ_LINGER, to: 0)
-        try handle.set(ZMQ_RCVHWM, to: 0)
+        let reader = try SocketHandle(ZMQ_PAIR, in: socket.context)
+        try reader.set(ZMQ_LINGER, to: 0)
+        try reader.set(ZMQ_RCVHWM, to: 0)
         guard zmq_socket_monitor(socket.open, address, events) == 0 else {
             throw .lastFailure(of: "monitoring a socket")
         }
-        guard zmq_connect(handle.open, address) == 0 else {
+        guard zmq_connect(reader.open, address) == 0 else {
+            socket.stopMonitor()
             throw .lastFailure(of: "monitoring a socket")
         }
-        self.handle = handle
-        watched = socket
+        return reader
     }
 
     /// The next event, if there is one.
@@ -98,7 +107,7 @@ public struct SocketMonitor: ~Copyable {
 
     deinit {
         // In this order: the I/O thread would wait for ever to tell a reader that has gone.
-        if let socket = watched.pointer { zmq_socket_monitor(socket, nil, 0) }
+        watched.stopMonitor()
         handle.close()
     }
 
@@ -109,7 +118,7 @@ public struct SocketMonitor: ~Copyable {
         let value = frames[0].withUnsafeBytes {
             $0.loadUnaligned(fromByteOffset: 2, as: UInt32.self)
         }
-        let endpoint = String(decoding: frames[1], as: UTF8.self)
+        let endpoint = endpointText(frames[1])
         switch Int32(number) {
         case ZMQ_EVENT_CONNECTED: return .connected(endpoint: endpoint)
         case ZMQ_EVENT_CONNECT_RETRIED: return .retried(endpoint: endpoint, pauseMs: Int(value))
@@ -124,6 +133,12 @@ public struct SocketMonitor: ~Copyable {
             return .handshakeFailed(endpoint: endpoint, .hungUp(code: code))
         default: return nil
         }
+    }
+
+    /// As people wrote it: an IPv6 socket shows IPv4 addresses in its own way.
+    private static func endpointText(_ frame: [UInt8]) -> String {
+        let text = String(decoding: frame, as: UTF8.self)
+        return (try? Endpoint(text))?.description ?? text
     }
 
     private static func protocolFailure(code: UInt32) -> HandshakeFailure {
