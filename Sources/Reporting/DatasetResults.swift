@@ -6,11 +6,29 @@ public struct DatasetResults: Sendable {
     public let studyProtocol: StudyProtocol
     /// In the order of the sweep.
     public let trials: [TrialRecord]
+    /// One per seed: fixed ones in ascending order, then those drawn from the clock.
+    public let seedResults: [SeedResults]
+    /// One per strategy and kind of seeds, those with time seeds first; a strategy with a single
+    /// fixed seed has none.
+    public let seedGroups: [SeedGroup]
 
-    /// The fixed seeds in ascending order.
-    public var fixedSeeds: [UInt64] {
-        let seeds = trials.filter { !$0.isTimeSeeded }.map(\.configuration.seed).sorted()
-        return seeds.enumerated().filter { $0 == 0 || seeds[$0 - 1] != $1 }.map(\.element)
+    init(dataset: DatasetName, studyProtocol: StudyProtocol, trials: [TrialRecord]) {
+        self.dataset = dataset
+        self.studyProtocol = studyProtocol
+        self.trials = trials
+        let byStrategy = DatasetResults.byStrategy(trials)
+        seedResults = [false, true].flatMap { isTimeSeeded in
+            DatasetResults.bySeed(byStrategy.filter { $0.isTimeSeeded == isTimeSeeded }).map {
+                SeedResults(
+                    seed: $0[0].configuration.seed, isTimeSeeded: isTimeSeeded, trials: $0)
+            }
+        }
+        seedGroups = [true, false].flatMap { isTimeSeeded in
+            byStrategy.filter { $0.isTimeSeeded == isTimeSeeded }
+                .chunked { $0.configuration.strategy == $1.configuration.strategy }
+                .filter { isTimeSeeded || $0.count > 1 }
+                .map { SeedGroup(trials: $0, isTimeSeeded: isTimeSeeded) }
+        }
     }
 
     /// The labels of a cycle counted from 1.
@@ -20,35 +38,43 @@ public struct DatasetResults: Sendable {
         return configuration.labelledCount(inCycle: cycle)
     }
 
-    /// The trials at a fixed seed: strategies in the order of the sweep, those of one name together
-    /// and by gradient steps.
-    public func trials(atSeed seed: UInt64) -> [TrialRecord] {
-        byStrategy(trials.filter { !$0.isTimeSeeded && $0.configuration.seed == seed })
-    }
+    public var fixedSeedResults: [SeedResults] { seedResults.filter { !$0.isTimeSeeded } }
 
-    /// One per strategy and kind of seeds, those with time seeds first; a strategy with a single
-    /// fixed seed has none.
-    public var seedGroups: [SeedGroup] {
-        [true, false].flatMap { isTimeSeeded in
-            let members = byStrategy(trials.filter { $0.isTimeSeeded == isTimeSeeded })
-            return members.chunked { $0.configuration.strategy == $1.configuration.strategy }
-                .filter { isTimeSeeded || $0.count > 1 }
-                .map { SeedGroup(trials: $0, isTimeSeeded: isTimeSeeded) }
-        }
+    /// Strategies in the order of the sweep, those of one name together and by gradient steps.
+    public func strategies(timeSeeded: Bool) -> [Strategy] {
+        DatasetResults.byStrategy(trials.filter { $0.isTimeSeeded == timeSeeded })
+            .map(\.configuration.strategy).chunked(==).map { $0[0] }
     }
 
     /// The choices of gradient steps: one per fixed seed and strategy that has several settings.
     public var choices: [GradientStepChoice] {
-        fixedSeeds.flatMap { seed in
-            trials(atSeed: seed)
+        fixedSeedResults.flatMap { results in
+            results.trials
                 .filter { $0.configuration.strategy.gradientSteps != nil }
                 .chunked { $0.configuration.strategy.name == $1.configuration.strategy.name }
                 .filter { $0.count > 1 }
-                .map { GradientStepChoice(seed: seed, trials: $0) }
+                .map { GradientStepChoice(seed: results.seed, trials: $0) }
         }
     }
 
-    private func byStrategy(_ trials: [TrialRecord]) -> [TrialRecord] {
+    /// Every strategy against random over the seeds that it shares with random runs.
+    public func pointsOverRandom(timeSeeded: Bool) -> [PointsOverRandom] {
+        let rows = seedResults.filter { $0.isTimeSeeded == timeSeeded }
+        guard rows.contains(where: { $0.random != nil }) else { return [] }
+        return strategies(timeSeeded: timeSeeded).filter { $0 != .random }.map { strategy in
+            let trials = rows.map { ($0.trial(strategy), $0.random) }
+            let pairs = trials.compactMap { trial, random -> (TrialRecord, TrialRecord)? in
+                guard let trial, let random, trial.isComplete, random.isComplete
+                else { return nil }
+                return (trial, random)
+            }
+            return PointsOverRandom(
+                strategy: strategy, isTimeSeeded: timeSeeded,
+                expected: trials.count { $0.0 != nil }, pairs: pairs)
+        }
+    }
+
+    private static func byStrategy(_ trials: [TrialRecord]) -> [TrialRecord] {
         var names: [String] = []
         for trial in trials where !names.contains(trial.configuration.strategy.name) {
             names.append(trial.configuration.strategy.name)
@@ -56,9 +82,17 @@ public struct DatasetResults: Sendable {
         let keyed = trials.enumerated().map { index, trial in
             let strategy = trial.configuration.strategy
             let name = names.firstIndex(of: strategy.name)!
-            return (trial, [name, strategy.gradientSteps ?? 0, index])
+            return (place: index, key: (name, strategy.gradientSteps ?? 0, index))
         }
-        return keyed.sorted { $0.1.lexicographicallyPrecedes($1.1) }.map(\.0)
+        return keyed.sorted { $0.key < $1.key }.map { trials[$0.place] }
+    }
+
+    /// By ascending seed; the order within a seed is kept.
+    private static func bySeed(_ trials: [TrialRecord]) -> [[TrialRecord]] {
+        trials.indices
+            .sorted { (trials[$0].configuration.seed, $0) < (trials[$1].configuration.seed, $1) }
+            .map { trials[$0] }
+            .chunked { $0.configuration.seed == $1.configuration.seed }
     }
 }
 

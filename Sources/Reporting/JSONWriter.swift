@@ -104,6 +104,10 @@ extension JSONWriter {
 
     mutating func field(_ name: String, _ number: Double?) {
         key(name)
+        optional(number)
+    }
+
+    mutating func optional(_ number: Double?) {
         if let number { value(number) } else { null() }
     }
 

@@ -23,11 +23,31 @@ public struct Report: Sendable {
     /// One per dataset and protocol, in the order of the sweep.
     public let results: [DatasetResults]
 
-    public init(record: SweepRecord) {
-        name = record.name
-        stages = record.stages
-        trials = record.trials
-        results = Report.grouped(record.trials)
+    /// The protocols of the trials, in the order of the sweep.
+    let protocols: [StudyProtocol]
+    /// Trials that several runs have with different results.
+    public let conflicts: [String]
+
+    public init(record: SweepRecord) { self.init(records: [record]) }
+
+    /// The findings of several runs together. A trial that more than one of them has counts once:
+    /// the one that got further, or else the first.
+    ///
+    /// - Parameter records: at least one.
+    public init(records: [SweepRecord]) {
+        precondition(!records.isEmpty, "a report needs at least one record")
+        var collection = TrialCollection()
+        for record in records { collection.add(record) }
+        name = records.map(\.name).joined(separator: " + ")
+        stages = collection.stages
+        trials = collection.trials
+        conflicts = collection.conflicts
+        protocols = collection.trials.map(\.configuration.studyProtocol)
+            .reduce(into: []) { protocols, studyProtocol in
+                guard protocols.last != studyProtocol else { return }
+                if !protocols.contains(studyProtocol) { protocols.append(studyProtocol) }
+            }
+        results = Report.grouped(collection.trials)
     }
 
     public func render(_ format: ReportFormat) -> String {
@@ -40,13 +60,6 @@ public struct Report: Sendable {
     }
 
     public var completeCount: Int { trials.count(where: \.isComplete) }
-
-    /// The protocols of the trials, in the order of the sweep.
-    var protocols: [StudyProtocol] {
-        results.map(\.studyProtocol).reduce(into: []) { protocols, studyProtocol in
-            if !protocols.contains(studyProtocol) { protocols.append(studyProtocol) }
-        }
-    }
 
     /// The dataset's title, with the settings in which the sweep's protocols differ.
     func title(of results: DatasetResults) -> String {
@@ -83,5 +96,47 @@ public struct Report: Sendable {
             DatasetResults(
                 dataset: $0.key.dataset, studyProtocol: $0.key.studyProtocol, trials: $0.trials)
         }
+    }
+}
+
+/// Trials of several runs, each configuration once.
+private struct TrialCollection {
+    private(set) var stages: [String] = []
+    private(set) var trials: [TrialRecord] = []
+    private(set) var conflicts: [String] = []
+    private var places: [TrialConfiguration: Int] = [:]
+
+    mutating func add(_ record: SweepRecord) {
+        for stage in record.stages where !stages.contains(stage) { stages.append(stage) }
+        for trial in record.trials {
+            guard let place = places[trial.configuration] else {
+                places[trial.configuration] = trials.count
+                trials.append(trial)
+                continue
+            }
+            let known = trials[place]
+            if let cycle = Self.firstDisagreement(known, trial) {
+                conflicts.append(
+                    "Trial \(singleLine(trial.id.rawValue)) differs between runs from cycle "
+                        + "\(cycle) on; the first run's result counts.")
+            } else if trial.cycles.count > known.cycles.count {
+                trials[place] = trial
+            }
+        }
+    }
+
+    /// The first cycle in which two runs of a trial found something else. Losses and times are not
+    /// compared: files of results may lack them.
+    private static func firstDisagreement(_ first: TrialRecord, _ second: TrialRecord) -> Int? {
+        func differ(_ first: String, _ second: String) -> Bool {
+            !first.isEmpty && !second.isEmpty && first != second
+        }
+        return zip(first.cycles, second.cycles).first { first, second in
+            let (first, second) = (first.result, second.result)
+            return first.cycle != second.cycle || first.labelled != second.labelled
+                || first.correct != second.correct || first.total != second.total
+                || differ(first.labelledDigest, second.labelledDigest)
+                || differ(first.weightsDigest, second.weightsDigest)
+        }?.0.result.cycle
     }
 }

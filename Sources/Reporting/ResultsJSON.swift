@@ -5,8 +5,12 @@ extension Report {
     var json: String {
         var writer = JSONWriter()
         writer.object { writer in
+            writer.key("conflicts")
+            writer.array(conflicts) { $0.value($1) }
             writer.key("datasets")
             writer.array(results) { write($1, to: &$0) }
+            writer.key("penalty_matrices")
+            writer.array(penaltyMatrices) { write($1, to: &$0) }
             writer.key("protocols")
             writer.array(protocols) { write($1, to: &$0) }
             writer.field("schema", 1)
@@ -72,104 +76,6 @@ extension Report {
             writer.field("total", result.total)
             writer.field("train_loss", result.trainLoss)
             writer.field("weights_digest", result.weightsDigest)
-        }
-    }
-
-    private func write(_ results: DatasetResults, to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.key("best_gradient_steps")
-            writer.array(results.choices) { write($1, to: &$0) }
-            writer.field("dataset", results.dataset.rawValue)
-            writer.key("means")
-            writer.array(results.seedGroups) { write($1, to: &$0) }
-            writer.field("protocol", protocols.firstIndex(of: results.studyProtocol))
-            writer.key("tables")
-            writer.array(results.fixedSeeds) { write(results, seed: $1, to: &$0) }
-        }
-    }
-
-    private func write(_ choice: GradientStepChoice, to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.field("best", choice.wins?.best)
-            writer.field("best_by_area", choice.criteria?.bestByArea)
-            writer.field("best_by_final_accuracy", choice.criteria?.bestByFinalAccuracy)
-            writer.field("best_by_mean_rank", choice.criteria?.bestByMeanRank)
-            writer.key("missing")
-            writeMissing(choice.trials, to: &writer)
-            writer.field("seed", choice.seed)
-            writer.field("shared_cycles", choice.sharedCycles)
-            writer.field("strategy", choice.strategyName)
-            writer.key("tied")
-            writer.array(choice.wins?.tied ?? []) { $0.value($1) }
-            writer.key("wins")
-            writer.array(choice.wins?.wins ?? []) { writer, win in
-                writer.object { writer in
-                    writer.field("count", win.count)
-                    writer.field("gradient_steps", win.gradientSteps)
-                }
-            }
-        }
-    }
-
-    private func write(_ group: SeedGroup, to writer: inout JSONWriter) {
-        let cycles = group.trials[0].configuration.studyProtocol.cycles
-        writer.object { writer in
-            writer.field("complete", group.isComplete)
-            writer.key("cycles")
-            writer.array(group.completeTrials.isEmpty ? 0..<0 : 0..<cycles) { writer, index in
-                let statistics = group.accuracy(inCycle: index + 1)
-                writer.object { writer in
-                    writer.field("cycle", index + 1)
-                    writer.field("mean", statistics?.mean.double)
-                    writer.field("n", statistics?.count ?? 0)
-                    writer.field("sd", statistics?.standardDeviation)
-                }
-            }
-            writer.field("expected", group.trials.count)
-            writer.field("gradient_steps", group.strategy.gradientSteps)
-            writer.key("missing")
-            writeMissing(group.trials, to: &writer)
-            writer.field("n", group.completeTrials.count)
-            writer.key("seeds")
-            writer.array(group.trials) { $0.value($1.configuration.seed) }
-            writer.field("strategy", group.strategy.name)
-            writer.field("time_seeded", group.isTimeSeeded)
-        }
-    }
-
-    private func write(_ results: DatasetResults, seed: UInt64, to writer: inout JSONWriter) {
-        let trials = results.trials(atSeed: seed)
-        writer.object { writer in
-            writer.key("rows")
-            writer.array(0..<trials.count) { writer, row in
-                let trial = trials[row]
-                writer.object { writer in
-                    writer.key("correct")
-                    writer.array(0..<results.studyProtocol.cycles) { writer, index in
-                        if let result = trial.result(inCycle: index + 1) {
-                            writer.value(result.correct)
-                        } else {
-                            writer.null()
-                        }
-                    }
-                    writer.field("gradient_steps", trial.configuration.strategy.gradientSteps)
-                    writer.field(
-                        "shared_cycles_with_row_above",
-                        row == 0 ? 0 : trial.sharedCycles(with: trials[row - 1]))
-                    writer.field("strategy", trial.configuration.strategy.name)
-                    writer.field("trial", trial.id.rawValue)
-                }
-            }
-            writer.field("seed", seed)
-        }
-    }
-
-    private func writeMissing(_ trials: [TrialRecord], to writer: inout JSONWriter) {
-        writer.array(trials.filter { !$0.isComplete }) { writer, trial in
-            writer.object { writer in
-                writer.field("trial", trial.id.rawValue)
-                writer.field("why", trial.incompleteness)
-            }
         }
     }
 }

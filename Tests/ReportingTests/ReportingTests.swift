@@ -72,7 +72,7 @@ func publishedChoices(dataset: DatasetName, wins: [Int], choices: [Int]) throws 
     ])
 func publishedAreas(dataset: DatasetName, dqn: String, random: String) throws {
     let results = try publishedResults(dataset)
-    let areas = results.trials(atSeed: 0).map { trial in
+    let areas = results.fixedSeedResults[0].trials.map { trial in
         LearningCurve(gradientSteps: 0, correct: trial.cycles.map(\.result.correct))
             .area(of: 10_000)
     }
@@ -83,7 +83,7 @@ func publishedAreas(dataset: DatasetName, dqn: String, random: String) throws {
 @Test("cycle 1 is one cell for all strategies, cycle 2 for all gradient steps, as published")
 func publishedSharedCells() throws {
     for dataset in DatasetName.allCases {
-        let trials = try publishedResults(dataset).trials(atSeed: 0)
+        let trials = try publishedResults(dataset).fixedSeedResults[0].trials
         let shared = zip(trials.dropFirst(), trials).map { $0.sharedCycles(with: $1) }
         #expect(shared == [2, 2, 2, 2, 1])
     }

@@ -1,0 +1,132 @@
+import SweepModel
+
+/// Fixed seeds that text shows a table for; more are a sample, whose means say more.
+private let maximumSeedTables = 10
+
+extension Report {
+    /// The report in reading order.
+    var blocks: [Block] {
+        var blocks: [Block] = [.heading(level: 1, singleLine(name))]
+        blocks += ([stateOfTrials] + remarks).map(Block.paragraph)
+        for results in results {
+            let title = title(of: results)
+            blocks.append(.heading(level: 2, title))
+            blocks += fixedSeedBlocks(results, title: title)
+            blocks += manySeedBlocks(results, title: title)
+        }
+        let matrices = penaltyMatrices
+        if !matrices.isEmpty {
+            blocks.append(.heading(level: 2, "Who beats whom"))
+            blocks += matrices.map { .table(penaltyTable($0)) }
+        }
+        if completeCount < trials.count {
+            blocks.append(.heading(level: 2, "Trials"))
+            blocks.append(.table(stateTable))
+        }
+        return blocks
+    }
+
+    var stateOfTrials: String {
+        let states = TrialState.allCases.compactMap { state in
+            let count = trials.count { $0.state == state }
+            return count > 0 && state != .done ? "\(count) \(state.rawValue)" : nil
+        }
+        let others = states.isEmpty ? "" : " (\(states.joined(separator: ", ")))"
+        return "\(completeCount) of \(counted(trials.count, "trial")) complete\(others)."
+    }
+
+    /// What a reader must know before the tables.
+    var remarks: [String] {
+        stages.filter { stage in !trials.contains { $0.stage == stage } }
+            .map { "Stage \(singleLine($0)) has no trials of its own yet." } + conflicts
+    }
+
+    private func fixedSeedBlocks(_ results: DatasetResults, title: String) -> [Block] {
+        let seeds = results.fixedSeedResults
+        let choices = results.choices
+        var blocks: [Block] = []
+        for row in seeds.prefix(maximumSeedTables) {
+            let title = "\(title), seed \(row.seed)"
+            blocks.append(.table(seedTable(results, row, title: title)))
+            for choice in choices where choice.seed == row.seed {
+                blocks.append(.table(choiceTable(choice, title: title)))
+            }
+            blocks += [
+                pointsTable(results, row, title: title), ratioTable(results, row, title: title),
+                gainTable(results, row, title: title), curveTable(row, title: title),
+            ].compactMap { $0 }.map(Block.table)
+        }
+        if seeds.count > maximumSeedTables {
+            blocks.append(
+                .paragraph(
+                    "\(seeds.count - maximumSeedTables) more seeds are in the JSON and CSV output.")
+            )
+        }
+        return blocks
+    }
+
+    private func manySeedBlocks(_ results: DatasetResults, title: String) -> [Block] {
+        var tables: [Table?] = []
+        for isTimeSeeded in [true, false] {
+            let kind = isTimeSeeded ? "time seeds" : "fixed seeds"
+            let groups = results.seedGroups.filter { $0.isTimeSeeded == isTimeSeeded }
+            if !groups.isEmpty {
+                tables.append(meanTable(results, groups, title: title, kind: kind))
+                tables.append(intervalTable(results, groups, title: title, kind: kind))
+                tables.append(spreadTable(groups, title: title, kind: kind))
+            }
+            tables.append(
+                pairedPointsTable(results, timeSeeded: isTimeSeeded, title: title, kind: kind))
+            tables.append(
+                comparisonTable(
+                    results.comparisons(timeSeeded: isTimeSeeded), title: title, kind: kind))
+        }
+        return tables.compactMap { $0 }.map(Block.table)
+    }
+
+    /// One per protocol and kind of seeds for which any two strategies share two seeds.
+    var penaltyMatrices: [PenaltyMatrix] {
+        protocols.flatMap { studyProtocol in
+            let results = results.filter { $0.studyProtocol == studyProtocol }
+            return [true, false].compactMap { PenaltyMatrix(results, timeSeeded: $0) }
+        }
+    }
+
+    /// The cycle columns of a table, from `first` on.
+    func cycleColumns(_ results: DatasetResults, from first: Int = 1) -> [Table.Column] {
+        stride(from: first, through: results.studyProtocol.cycles, by: 1).map {
+            Table.Column(title: "\($0)", subtitle: "\(results.labelled(inCycle: $0))")
+        }
+    }
+
+    /// The column that names the rows, whose header names the columns.
+    var stubColumn: Table.Column {
+        Table.Column(title: "cycle", subtitle: "labels", alignment: .leading)
+    }
+
+    func missingNotes(_ trials: [TrialRecord]) -> [String] {
+        trials.compactMap { trial in
+            trial.incompleteness.map { "Missing: \(singleLine(trial.id.rawValue)), \($0)." }
+        }
+    }
+
+    /// Where every trial stands.
+    private var stateTable: Table {
+        let titles = ["trial", "state", "cycles", "attempts", "host"]
+        var columns = titles.map { Table.Column(title: $0, alignment: .leading) }
+        columns[2].alignment = .trailing
+        columns[3].alignment = .trailing
+        columns.append(.init(title: "what is missing", alignment: .leading, isProse: true))
+        return Table(
+            caption: "State of every trial", columns: columns,
+            rows: trials.map { trial in
+                [
+                    Table.Cell(singleLine(trial.id.rawValue), trial: trial.id),
+                    Table.Cell(trial.state.rawValue),
+                    Table.Cell("\(trial.cycles.count)/\(trial.configuration.studyProtocol.cycles)"),
+                    Table.Cell("\(trial.attempts)"), Table.Cell(trial.lastHost ?? ""),
+                    Table.Cell(trial.incompleteness ?? ""),
+                ]
+            })
+    }
+}

@@ -1,0 +1,132 @@
+import Foundation
+import FoundationXML
+import SweepModel
+import Testing
+
+@testable import Reporting
+
+/// The attributes of every element of an XML document, by name; nil if it is not well-formed.
+private func parsedElements(_ document: String) -> [(name: String, attributes: [String: String])]? {
+    final class Collector: NSObject, XMLParserDelegate {
+        var found: [(name: String, attributes: [String: String])] = []
+
+        func parser(
+            _ parser: XMLParser, didStartElement elementName: String, namespaceURI: String?,
+            qualifiedName: String?, attributes: [String: String]
+        ) {
+            found.append((elementName, attributes))
+        }
+    }
+    let collector = Collector()
+    let parser = XMLParser(data: Data(document.utf8))
+    parser.delegate = collector
+    return parser.parse() ? collector.found : nil
+}
+
+private func coordinates(_ points: String?) -> [(x: Double, y: Double)] {
+    (points ?? "").split(separator: " ").map { pair in
+        let numbers = pair.split(separator: ",").map { Double($0) ?? .nan }
+        return (numbers[0], numbers[1])
+    }
+}
+
+@Test("the study's two figures are drawn, and the means over its time seeds")
+func publishedFigures() throws {
+    let figures = Report(record: try publishedRuns()).figures
+    #expect(figures.map(\.name) == ["accuracy", "points-over-random", "accuracy-time-seeds"])
+    for figure in figures {
+        let elements = try #require(parsedElements(figure.svg), "\(figure.name) is not well-formed")
+        let frames = elements.filter { $0.attributes["class"] == "frame" }
+        #expect(frames.count == 3)
+        #expect(Set(frames.compactMap { $0.attributes["y"] }).count == 1, "panels form one row")
+        #expect(elements.count { $0.attributes["class"] == "legend" } == 1)
+    }
+    let curves = try #require(parsedElements(figures[0].svg)).filter { $0.name == "polyline" }
+    #expect(curves.count == 18)
+    let bands = try #require(parsedElements(figures[2].svg)).filter {
+        $0.attributes["fill-opacity"] == "0.16"
+    }
+    #expect(bands.count == 3)
+}
+
+@Test("points of a figure lie where their values are on its axes")
+func figureCoordinates() throws {
+    let figures = Report(record: try publishedRuns()).figures
+    let drawn = try #require(parsedElements(figures[1].svg))
+    let zero = try #require(drawn.first { $0.attributes["class"] == "zero" })
+    let zeroY = try #require(Double(zero.attributes["y1"] ?? ""))
+    let curve = coordinates(drawn.first { $0.name == "polyline" }?.attributes["points"])
+    #expect(curve.count == 10)
+    // CIFAR-10, 100 steps: 0.00, −3.11, −9.04 points in the first three cycles.
+    #expect(abs(curve[0].y - zeroY) < 0.01)
+    let scale = (curve[2].y - zeroY) / 9.04
+    #expect(scale > 0)
+    #expect(abs((curve[1].y - zeroY) / scale - 3.11) < 0.01)
+    #expect(abs((curve[9].y - zeroY) / scale + 1.81) < 0.01)
+    let steps = zip(curve.dropFirst(), curve).map { $0.x - $1.x }
+    #expect(steps.allSatisfy { abs($0 - steps[0]) < 0.02 && $0 > 0 })
+}
+
+@Test(
+    "axes have round ticks that enclose their values",
+    arguments: [
+        (46.15...89.82, true, [40.0, 50, 60, 70, 80, 90], 0),
+        (-9.04...2.7, true, [-10, -8, -6, -4, -2, 0, 2, 4], 0),
+        (-0.44...2.64, true, [-0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3], 1),
+        (1000...10000, false, [2000, 4000, 6000, 8000, 10000], 0),
+        (50...50, true, [50, 50.2], 1),
+    ] as [(ClosedRange<Double>, Bool, [Double], Int)])
+func axisTicks(values: ClosedRange<Double>, isExtended: Bool, ticks: [Double], places: Int) {
+    let scale = AxisScale(
+        values, from: 100, to: 0, maximumTicks: isExtended ? 8 : 5, isExtended: isExtended)
+    #expect(zip(scale.ticks, ticks).allSatisfy { abs($0 - $1) < 1e-9 }, "\(scale.ticks)")
+    #expect(scale.ticks.count == ticks.count)
+    #expect(scale.places == places)
+    #expect(scale.position(values.lowerBound) <= 100)
+    #expect(scale.position(values.upperBound) >= 0)
+}
+
+@Test("a curve that lacks runs or cycles says so in its panel, and the mean leaves them out")
+func incompleteFigure() throws {
+    var trials = (1...5).map {
+        trialRecord(seed: $0, isTimeSeeded: true, correct: [1000, 2000, 3000])
+    }
+    trials[4] = trialRecord(
+        seed: 5, isTimeSeeded: true, state: .failed, correct: [9000, 9000])
+    trials.append(trialRecord(.random, state: .running, correct: [1000, 1500]))
+    let figures = Report(record: sweepRecord(trials)).figures
+    #expect(figures.map(\.name) == ["accuracy", "accuracy-time-seeds"])
+    #expect(figures[0].svg.contains(">random: 2 of 3 cycles</text>"))
+    #expect(figures[1].svg.contains(">DQN (100 step): 4/5 runs</text>"))
+    #expect(figures[1].description.contains("from 10.0 at 1,000 labels to 30.0 at 3,000"))
+}
+
+@Test("curves differ in colour, dash and marker")
+func curveStyles() {
+    let styles = (0..<8).map { CurveStyle(index: $0) }
+    #expect(Set(styles.map(\.colour)).count == 8)
+    #expect(Set(styles.map(\.dash)).count == 8)
+    #expect(Set(styles.map(\.marker)).count == 8)
+    let many = (0..<24).map { CurveStyle(index: $0) }
+    #expect(Set(many.map { "\($0.colour) \($0.dash) \($0.marker)" }).count == 24)
+}
+
+@Test("a strategy keeps its style in every figure")
+func stylesAcrossFigures() throws {
+    let figures = Report(record: try publishedRuns()).figures
+    let names = figures.map { figure in
+        Dictionary(uniqueKeysWithValues: figure.legend.map { ($0.name, $0.style) })
+    }
+    #expect(names[0]["random"] == 0)
+    #expect(names[0]["DQN (200 step)"] == names[2]["DQN (200 step)"])
+    #expect(names[0]["DQN (200 step)"] != names[0]["DQN (100 step)"])
+}
+
+@Test("markup has no character of its own left in text from outside")
+func escapedText() throws {
+    let hostile = "<script>alert('&\"')</script>\u{1}]]>\u{FFFF}"
+    let escaped = escapedMarkup(hostile)
+    #expect(!escaped.contains("<"))
+    #expect(!escaped.contains("'"))
+    #expect(parsedElements("<p title=\"\(escaped)\">\(escaped)</p>")?.count == 1)
+}
