@@ -1,3 +1,4 @@
+import OrderedCollections
 import SweepModel
 import Testing
 import Wire
