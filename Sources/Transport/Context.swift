@@ -25,6 +25,19 @@ public struct Context: ~Copyable, Sendable {
         self.handle = handle
     }
 
+    /// Lets the process open as many files as the system allows it, and returns how many.
+    ///
+    /// Every connection takes one. At the usual limit of 1024 a coordinator would stop hearing new
+    /// workers, and libzmq would spin on the connections that it cannot accept.
+    public static func raiseOpenFileLimit() -> Int {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return Int(clamping: limit.rlim_cur)
+    }
+
     /// The version of the library that was loaded, as `4.3.4`.
     public static var libraryVersion: String {
         var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)

@@ -14,7 +14,9 @@ public struct SocketOptions: Hashable, Sendable {
     public var heartbeatTimeoutMs = 15_000
     /// How long the peer shall keep the connection without hearing from this side.
     public var heartbeatTimeToLiveMs = 30_000
-    /// The largest frame a peer may send; one larger ends its connection.
+    /// The largest frame a peer may send; one larger ends its connection. Nothing bounds the number
+    /// of frames: a message that never ends grows inside libzmq, out of the receiver's sight. So only
+    /// holders of allowed keys may connect, and a service manager should bound the process's memory.
     public var frameByteLimit = FrameMessage.standardFrameByteLimit
     /// Messages queued towards each peer before sending answers `.full`.
     public var sendQueueLimit = 64

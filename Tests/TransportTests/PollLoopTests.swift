@@ -63,9 +63,13 @@ struct PollLoopTests {
     @Test("a full inbox refuses, and takes values again once emptied")
     func fullInbox() throws {
         let inbox = try Inbox<Int>(capacity: 2)
+        var loop = PollLoop()
+        let watch = loop.watch(inbox)
         #expect(inbox.post(1) && inbox.post(2))
         #expect(!inbox.post(3))
+        #expect(try loop.wait(timeoutMs: 0).contains(watch))
         #expect(inbox.takeAll() == [1, 2])
+        #expect(try loop.wait(timeoutMs: 0).isEmpty, "nothing waits, and the loop would spin")
         #expect(inbox.post(4))
         #expect(inbox.takeAll() == [4])
     }
@@ -183,6 +187,18 @@ struct PollLoopTests {
         }
         #expect(wasEmpty.withLock { $0 } == true)
         release.signal()
+    }
+
+    @Test("a coordinator may open as many files as the system allows")
+    func openFileLimit() {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = min(4_096, limit.rlim_max)
+        #expect(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+        let count = Context.raiseOpenFileLimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        #expect(limit.rlim_cur == limit.rlim_max)
+        #expect(count == Int(clamping: limit.rlim_max))
     }
 
     /// A child that inherited a socket would keep its port and its peers.

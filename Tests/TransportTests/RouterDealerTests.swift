@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Wire
 
@@ -222,6 +223,42 @@ struct RouterDealerTests {
         try client.socket.reconnect(to: endpoint)
         try client.send(.text("found"))
         #expect(try server.message().message == .text("found"))
+    }
+
+    /// 10 MB, of which the kernel and a coordinator that does not read yet take a part.
+    @Test("a worker that leaves cleanly delivers what it had still to say")
+    func cleanExit() throws {
+        let context = try Context()
+        var options = SocketOptions.router
+        options.receiveQueueLimit = 1
+        var server = try Server(context, options: options)
+        let endpoint = try server.bind()
+        let messageCount: UInt8 = 50
+        let body = [UInt8](repeating: 0x55, count: 200_000)
+        let hasClosed = try Wakeup()
+        Thread.detachNewThread {
+            do {
+                let context = try Context()
+                let socket = try DealerSocket(context: context, security: .plain)
+                var loop = PollLoop()
+                try socket.connect(to: endpoint)
+                for number in 0..<messageCount {
+                    try waiting(for: "room in the queue", on: &loop) {
+                        socket.send(FrameMessage(type: number, body: body)) == .sent ? () : nil
+                    }
+                }
+                try socket.close(lingerMs: 5_000)
+                hasClosed.signal()
+            } catch {
+                Issue.record(error)
+            }
+        }
+        var loop = PollLoop()
+        let watch = loop.watch(hasClosed)
+        try waitingUntilReadable(watch, on: &loop)
+        for number in 0..<messageCount {
+            #expect(try server.message().message == FrameMessage(type: number, body: body))
+        }
     }
 
     @Test("a message above the limit is not sent, and the connection stays")
