@@ -66,7 +66,7 @@ extension ExperimentCheckpoint {
         case .random(let generator):
             tensors.append(
                 .integers("generator", generator.words.map(Int.init) + [generator.position]))
-        case .dqn(nil): break
+        case .none, .dqn(nil): break
         case .dqn(let learner?):
             tensors += learner.tensors
             metadata[MetadataKey.optimizerSteps] = "\(learner.optimizer.stepCount)"

@@ -24,9 +24,9 @@ struct DQNStrategy: QueryStrategy {
     var state: StrategyState { .dqn(learner) }
 
     mutating func picks(for request: QueryRequest) throws(ExperimentError) -> QueryPicks {
-        // Sorted, so that the choice depends on the set and ties go to the lower pool index.
-        let candidates = request.unlabelled.sorted()
-        let logits = try poolLogits(of: candidates, purpose: .poolAugmentation, request)
+        let candidates = request.candidates
+        let logits = try request.logits(
+            of: candidates, through: poolTransform, purpose: .poolAugmentation)
         let states = ClassifierStates(
             logits: logits.span, classCount: request.classifier.classCount)
         var learner = self.learner ?? newLearner(stateLength: states.length, request)
@@ -60,17 +60,6 @@ struct DQNStrategy: QueryStrategy {
         return DQNState(network: QNetwork(stateLength: stateLength, from: &stream))
     }
 
-    private func poolLogits(
-        of indices: [Int], purpose: RandomPurpose, _ request: QueryRequest
-    ) throws(ExperimentError) -> [Float] {
-        switch poolTransform {
-        case .test: return try request.classifier.logits(of: indices)
-        case .train:
-            var stream = RandomStream(seed: request.seed, purpose: purpose, cycle: request.cycle)
-            return try request.classifier.logits(of: indices) { stream.augmentation() }
-        }
-    }
-
     /// Whether the classifier is wrong about each pick: by the prediction that gave the state, or,
     /// through the train transform, by a second draw.
     private func rewards(
@@ -85,7 +74,8 @@ struct DQNStrategy: QueryStrategy {
                     logits[$0 * classifier.classCount..<($0 + 1) * classifier.classCount]
                 }
             case .train:
-                try poolLogits(of: indices, purpose: .rewardAugmentation, request)
+                try request.logits(
+                    of: indices, through: .train, purpose: .rewardAugmentation)
             }
         return classifier.isWrong(indices, labels: request.labels, logits: pickedLogits)
     }

@@ -1,6 +1,5 @@
 import Classifier
 import Datasets
-import Digests
 import SweepModel
 
 /// One trial: cycles of training on the labelled images, evaluating on the test images, and buying

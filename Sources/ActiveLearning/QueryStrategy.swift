@@ -1,5 +1,6 @@
 import Classifier
 import Datasets
+import SweepModel
 
 /// A rule that chooses which labels to buy. Its state persists from cycle to cycle.
 protocol QueryStrategy {
@@ -22,6 +23,24 @@ struct QueryRequest {
     /// The classes of the whole pool; a strategy looks at those of its picks alone.
     let labels: [UInt8]
     let classifier: PoolClassifier
+
+    /// The unlabelled indices, sorted: what a score decides on, so that a choice depends on the
+    /// set alone and ties go to the lower pool index.
+    var candidates: [Int] { unlabelled.sorted() }
+
+    /// The logits of pool images, `(indices.count, classes)`.
+    ///
+    /// - Parameter purpose: of the flips and crops, should the transform draw any.
+    func logits(
+        of indices: [Int], through transform: PoolTransform, purpose: RandomPurpose
+    ) throws(ExperimentError) -> [Float] {
+        switch transform {
+        case .test: return try classifier.logits(of: indices)
+        case .train:
+            var stream = RandomStream(seed: seed, purpose: purpose, cycle: cycle)
+            return try classifier.logits(of: indices) { stream.augmentation() }
+        }
+    }
 }
 
 /// What a strategy chose.
@@ -38,6 +57,8 @@ struct QueryPicks: Hashable, Sendable {
 
 /// The state of a strategy between two cycles, as a value that can be saved.
 enum StrategyState: Hashable, Sendable {
+    /// Of a strategy that remembers nothing.
+    case none
     case random(CPythonRandom)
     /// nil before the first query.
     case dqn(DQNState?)

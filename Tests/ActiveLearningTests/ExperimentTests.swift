@@ -64,8 +64,9 @@ import Testing
     @Test(
         "the random strategy's sets are CPython's, whatever the model, the dataset and the epochs")
     func randomSets() throws {
-        let vectors = try FixtureFiles.pythonRandom().cases.filter { $0.pool <= 3_000 }
-        #expect(!vectors.isEmpty)
+        let cases = try FixtureFiles.pythonRandom().cases
+        let smallest = try #require(cases.map(\.pool).min())
+        let vectors = cases.filter { $0.pool <= max(smallest, 3_000) }
         for vector in vectors {
             for (dataset, width, epochs) in [(DatasetName.fashionmnist, 1, 1), (.cifar100, 2, 2)] {
                 var configuration = smallConfiguration(.random, seed: vector.seed) {
