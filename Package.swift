@@ -81,7 +81,8 @@ let package = Package(
         library(
             "CoordinatorService",
             [
-                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess", logging,
+                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
+                logging,
             ]),
         library("WorkerService", ["SweepModel", "Wire", "Transport", "ChildProcess", logging]),
         .executableTarget(
@@ -107,6 +108,6 @@ let package = Package(
         tests("Transport", ["Transport"]),
         tests("WorkerService", ["WorkerService", "SweepModel", "Wire"]),
         tests("Repository", []),
-        tests("Acceptance", ["SweepModel", "alsweep"]),
+        tests("Acceptance", ["ChildProcess", "alsweep"]),
     ]
 )

@@ -1,14 +1,15 @@
 import Glibc
 
 /// How a process ended.
-public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
+public enum ProcessEnd: Hashable, Sendable, CustomStringConvertible {
     case exited(Int32)
     case signalled(Int32)
 
     public var description: String {
         switch self {
         case .exited(let status): "exited with status \(status)"
-        case .signalled(let signal): "was killed by signal \(signal) (\(String(cString: strsignal(signal))))"
+        case .signalled(let signal):
+            "was killed by signal \(signal) (\(String(cString: strsignal(signal))))"
         }
     }
 }
@@ -109,24 +110,26 @@ public struct ChildProcess: ~Copyable {
     }
 
     /// Waits for its end.
-    public func wait() -> ExitStatus {
+    public func wait() -> ProcessEnd {
         var status: Int32 = 0
         while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
-        return ExitStatus(waitStatus: status)
+        return ProcessEnd(waitStatus: status)
     }
 
     /// Its status if it has ended, without waiting.
-    public func poll() -> ExitStatus? {
+    public func poll() -> ProcessEnd? {
         var status: Int32 = 0
         return waitpid(identifier, &status, WNOHANG) == identifier
-            ? ExitStatus(waitStatus: status) : nil
+            ? ProcessEnd(waitStatus: status) : nil
     }
 
     /// The path of the running program.
     public static func ownProgram() -> String {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = buffer.withUnsafeMutableBytes { bytes in
-            readlink("/proc/self/exe", bytes.baseAddress!.assumingMemoryBound(to: CChar.self), bytes.count)
+            readlink(
+                "/proc/self/exe", bytes.baseAddress!.assumingMemoryBound(to: CChar.self),
+                bytes.count)
         }
         precondition(count > 0, "/proc/self/exe cannot be read")
         return String(decoding: buffer[..<count], as: UTF8.self)
@@ -175,7 +178,7 @@ public struct ChildProcess: ~Copyable {
     }
 }
 
-extension ExitStatus {
+extension ProcessEnd {
     init(waitStatus: Int32) {
         let signal = waitStatus & 0x7f
         self = signal == 0 ? .exited((waitStatus >> 8) & 0xff) : .signalled(signal)

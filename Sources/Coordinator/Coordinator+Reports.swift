@@ -50,7 +50,8 @@ extension Coordinator {
     ) -> Bool {
         let trial = history[lease.trial]!
         if let fault = trial.configuration.fault(of: result) {
-            endAttempt(lease, .failed(kind: .crash, message: "its worker reported an impossible \(fault)"))
+            endAttempt(
+                lease, .failed(kind: .crash, message: "its worker reported an impossible \(fault)"))
             send(.fenced(lease), to: worker)
             giveUpIfHopeless(lease.trial)
             return false
@@ -79,7 +80,9 @@ extension Coordinator {
     /// A trial fails for good by a fault of its configuration, or after several failed attempts.
     private mutating func giveUpIfHopeless(_ id: TrialID) {
         let failures = history[id]!.blamedFailures
-        guard let last = failures.last, case .failed(let kind, let message) = last.end else { return }
+        guard let last = failures.last, case .failed(let kind, let message) = last.end else {
+            return
+        }
         guard kind == .user || failures.count >= options.maximumFailures else { return }
         commit(.trialFailed(TrialFailed(trial: id, kind: kind, message: message)))
         dequeue(history.index(of: id)!)
@@ -90,7 +93,9 @@ extension Coordinator {
 extension TrialConfiguration {
     /// What in a cycle's result cannot be, or nil.
     func fault(of result: CycleResult) -> String? {
-        guard (1...studyProtocol.cycles).contains(result.cycle) else { return "cycle \(result.cycle)" }
+        guard (1...studyProtocol.cycles).contains(result.cycle) else {
+            return "cycle \(result.cycle)"
+        }
         guard result.labelled == labelledCount(inCycle: result.cycle) else {
             return "number of labels, \(result.labelled), in cycle \(result.cycle)"
         }

@@ -25,7 +25,9 @@ extension Coordinator {
 
     private func isBlocked(_ stage: Stage, of dataset: DatasetName) -> Bool {
         guard !isExpanded(stage, of: dataset), let source = stage.source else { return false }
-        return trials(of: source, dataset).contains { $0?.state == .failed || $0?.state == .cancelled }
+        return trials(of: source, dataset).contains {
+            $0?.state == .failed || $0?.state == .cancelled
+        }
     }
 
     private func choice(of stage: Stage, _ dataset: DatasetName) -> StepsChosen? {
@@ -61,7 +63,9 @@ extension Coordinator {
         guard !trials.isEmpty, trials.allSatisfy({ $0?.state == .done }) else { return nil }
         var curves: [LearningCurve] = []
         for trial in trials {
-            guard let trial, let steps = trial.configuration.strategy.gradientSteps else { continue }
+            guard let trial, let steps = trial.configuration.strategy.gradientSteps else {
+                continue
+            }
             let correct = trial.cycles.map { $0!.result.correct }
             if let index = curves.firstIndex(where: { $0.gradientSteps == steps }) {
                 curves[index].correct += correct

@@ -14,7 +14,8 @@ public struct WorkerSession: Hashable, Sendable {
 
     /// An assignment that the worker had not received when it counted takes one of its slots.
     mutating func offer(_ ready: Ready) {
-        freeSlots = max(0, min(ready.freeSlots, slots) - (assignmentsSent - ready.assignmentsReceived))
+        freeSlots = max(
+            0, min(ready.freeSlots, slots) - (assignmentsSent - ready.assignmentsReceived))
     }
 }
 

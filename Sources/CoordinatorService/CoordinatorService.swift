@@ -92,13 +92,15 @@ public final class CoordinatorService {
         self.settings = settings
         self.logger = logger
         self.notice = notice
+        // First of all: threads that are started later inherit the blocked signals, and one that
+        // did not would be ended by them.
+        SignalDescriptor.ignoreBrokenPipes()
+        signals = try SignalDescriptor([.interrupt, .terminate])
         let folder = settings.folder
         lock = try RunLock(path: folder.lock, folder: folder.path)
         journal = try Journal.write(at: folder.journal)
         coordinator = Coordinator(
             sweep: settings.sweep, options: settings.options, history: try journal.history())
-        SignalDescriptor.ignoreBrokenPipes()
-        signals = try SignalDescriptor([.interrupt, .terminate])
         context = try Context()
         var security = RouterSecurity.plain
         if let certificate = settings.certificate {

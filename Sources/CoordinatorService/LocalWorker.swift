@@ -70,7 +70,8 @@ final class LocalWorker {
         if status == .exited(EX_OK) { return nil }
         // Another worker of this run is at work here: look again when it may be gone.
         let isDoubled = status == .exited(EX_UNAVAILABLE)
-        delayMs = now - startTime > Self.longestDelayMs || isDoubled ? Self.firstDelayMs : delayMs * 2
+        delayMs =
+            now - startTime > Self.longestDelayMs || isDoubled ? Self.firstDelayMs : delayMs * 2
         restartTime = now + min(delayMs, Self.longestDelayMs)
         return isDoubled
             ? nil : "the worker here \(status); it is started again (see \(folder.logs)/worker.log)"

@@ -104,7 +104,8 @@ public final class Journal: Sendable {
         records.reserveCapacity(rows.count)
         for row in rows {
             do {
-                records.append(try decoder.decode(SweepModel.Record.self, from: row["body"] as Data))
+                records.append(
+                    try decoder.decode(SweepModel.Record.self, from: row["body"] as Data))
             } catch {
                 throw .damaged(path: path, record: row["sequence"], reason: "\(error)")
             }
@@ -188,7 +189,9 @@ private func encoded(_ record: SweepModel.Record) -> String {
 }
 
 private func journalError(_ error: any Error, path: String) -> JournalError {
-    guard let error = error as? DatabaseError else { return .failed(path: path, reason: "\(error)") }
+    guard let error = error as? DatabaseError else {
+        return .failed(path: path, reason: "\(error)")
+    }
     switch error.resultCode {
     case .SQLITE_FULL: return .diskFull(path: path)
     case .SQLITE_NOTADB: return .foreign(path: path, reason: "it is no SQLite file")

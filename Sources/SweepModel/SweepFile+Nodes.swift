@@ -64,7 +64,8 @@ extension SweepFile {
 
     func word(_ node: Node, what: String) throws(SweepFileError) -> String {
         guard let scalar = node.scalar, !scalar.string.isEmpty else {
-            throw error("\(what) is one word, not \(node.text.isEmpty ? "empty" : node.text)", at: node)
+            throw error(
+                "\(what) is one word, not \(node.text.isEmpty ? "empty" : node.text)", at: node)
         }
         return scalar.string
     }
@@ -121,7 +122,8 @@ extension SweepFile {
         for item in try sequence(node, what: what) {
             let value = try value(item)
             guard !values.contains(value) else {
-                throw error("\(what) has '\(item.text)' twice: its trials would be the same", at: item)
+                throw error(
+                    "\(what) has '\(item.text)' twice: its trials would be the same", at: item)
             }
             values.append(value)
         }

@@ -70,7 +70,8 @@ extension SweepFile {
             studyProtocol.reset = isReset
         }
         if let node = fields["pool_transform"] {
-            studyProtocol.poolTransform = try choice(node, of: PoolTransform.self, what: "transform")
+            studyProtocol.poolTransform = try choice(
+                node, of: PoolTransform.self, what: "transform")
         }
         if let node = fields["engine"] {
             studyProtocol.engine = try choice(node, of: EngineName.self, what: "engine")

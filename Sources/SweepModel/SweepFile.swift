@@ -60,7 +60,8 @@ public struct SweepFile {
             node = try Yams.compose(yaml: text)
         } catch let error as YamlError {
             throw SweepFileError(
-                file: name, line: error.line, column: nil, message: "is not valid YAML: \(error.text)",
+                file: name, line: error.line, column: nil,
+                message: "is not valid YAML: \(error.text)",
                 hint: "check indentation, brackets and quotes near that line")
         } catch {
             throw SweepFileError(file: name, message: "is not valid YAML: \(error)")
@@ -149,7 +150,8 @@ public struct SweepFile {
         let settings = try YAMLMapping(value, what: "dqn", keys: ["gradient_steps"], file: self)
         let steps = try settings.required("gradient_steps")
         if steps.mapping != nil {
-            let source = try YAMLMapping(steps, what: "gradient_steps", keys: ["best_of"], file: self)
+            let source = try YAMLMapping(
+                steps, what: "gradient_steps", keys: ["best_of"], file: self)
             return .dqn(
                 .bestOf(
                     stage: try sourceStage(
@@ -185,7 +187,8 @@ public struct SweepFile {
                 hint: "give it a strategy such as dqn: {gradient_steps: [100, 200]}")
         }
         guard !source.seeds.isTime else {
-            throw error("stage '\(name)' has time seeds; choose from one with fixed seeds", at: node)
+            throw error(
+                "stage '\(name)' has time seeds; choose from one with fixed seeds", at: node)
         }
         for dataset in datasets where !source.datasets.contains(dataset) {
             throw error(

@@ -155,7 +155,8 @@ public final class WorkerService {
         do {
             let header = try Header(bytes: frames.header)
             let message = try Message(type: frames.type, body: frames.body)
-            guard header.worker == worker, header.epoch >= epoch || header.run != runIdentifier else { return }
+            guard header.worker == worker, header.epoch >= epoch || header.run != runIdentifier
+            else { return }
             if case .welcome = message, header.run != runIdentifier || header.epoch != epoch {
                 runIdentifier = header.run
                 epoch = header.epoch

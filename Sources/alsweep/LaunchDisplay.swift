@@ -67,7 +67,8 @@ final class LaunchDisplay {
                     + "numbers: \(disputed.result.correct) on \(disputed.host)")
         case .attemptEnded(let ended): show(ended)
         case .trialFailed(let failed): say("error: \(failed.trial) is given up: \(failed.message)")
-        case .sweepSubmitted, .coordinatorStarted, .trialAdded, .attemptStarted, .trialFinished: break
+        case .sweepSubmitted, .coordinatorStarted, .trialAdded, .attemptStarted, .trialFinished:
+            break
         }
     }
 
@@ -87,7 +88,9 @@ final class LaunchDisplay {
         case .failed(let kind, let message):
             say("warning: attempt \(ended.attempt) of \(ended.trial) failed (\(kind)): \(message)")
         case .expired:
-            say("warning: nothing was heard of attempt \(ended.attempt) of \(ended.trial); starting anew")
+            say(
+                "warning: nothing was heard of attempt \(ended.attempt) of \(ended.trial); starting anew"
+            )
         case .released: break
         }
     }

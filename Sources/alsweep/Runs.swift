@@ -43,7 +43,8 @@ struct Runs {
     /// A run that the user named by its folder, or the newest of all if it named none.
     static func find(_ path: String?, root: String) throws(CommandFailure) -> RunFolder {
         if let path {
-            let folder = RunFolder(path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
+            let folder = RunFolder(
+                path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
             guard FileManager.default.fileExists(atPath: folder.journal) else {
                 let hint = "a run's folder holds journal.sqlite; `ls \(root)` shows the runs here"
                 throw CommandFailure("\(path) is not a run's folder", hint: hint)
@@ -92,7 +93,8 @@ func readSweep(_ path: String) throws -> (sweep: Sweep, text: String) {
         throw CommandFailure(
             "the sweep file \(path) cannot be read",
             hint: FileManager.default.fileExists(atPath: path)
-                ? "check its permissions" : "there is no such file; `ls sweeps` shows what there is")
+                ? "check its permissions" : "there is no such file; `ls sweeps` shows what there is"
+        )
     }
     guard let text = String(data: data, encoding: .utf8) else {
         throw CommandFailure("the sweep file \(path) is not text in UTF-8")

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Testing
 
@@ -13,6 +14,9 @@ struct TemporaryFolder: ~Copyable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
+/// Tests of real processes, one after the other: they share the cores.
+@Suite(.serialized) enum Acceptance {}
+
 /// The program under test, as the build made it beside the tests.
 enum Program {
     static let path = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
@@ -24,21 +28,14 @@ enum Program {
         var errors: String
     }
 
-    /// Starts it; standard output and error go to files in the folder.
-    static func start(_ arguments: [String], in folder: borrowing TemporaryFolder) throws -> Running {
-        let identifier = UUID().uuidString
-        let output = "\(folder.path)/\(identifier).out"
-        let errors = "\(folder.path)/\(identifier).err"
-        for file in [output, errors] { try Data().write(to: URL(fileURLWithPath: file)) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle(forWritingAtPath: output)
-        process.standardError = FileHandle(forWritingAtPath: errors)
-        try process.run()
-        return Running(process: process, outputPath: output, errorPath: errors)
+    /// Starts it in the folder; its standard error goes to a file there.
+    static func start(_ arguments: [String], in folder: borrowing TemporaryFolder) throws -> Running
+    {
+        let log = "\(folder.path)/\(UUID().uuidString).err"
+        // env -C changes the folder and becomes the program.
+        let process = try ChildProcess(
+            program: "/usr/bin/env", arguments: ["-C", folder.path, path] + arguments, log: log)
+        return Running(process, log: log)
     }
 
     static func run(_ arguments: [String], in folder: borrowing TemporaryFolder) throws -> Result {
@@ -46,37 +43,46 @@ enum Program {
     }
 
     final class Running {
-        let process: Process
-        private let outputPath: String
-        private let errorPath: String
+        private let process: ChildProcess
+        private let log: String
+        private var output: [UInt8] = []
+        private var status: ProcessEnd?
 
-        init(process: Process, outputPath: String, errorPath: String) {
+        init(_ process: consuming ChildProcess, log: String) {
             self.process = process
-            self.outputPath = outputPath
-            self.errorPath = errorPath
+            self.log = log
         }
 
-        deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+        deinit { if status == nil { process.kill(SIGKILL) } }
 
-        var errors: String { (try? String(contentsOfFile: errorPath, encoding: .utf8)) ?? "" }
+        var identifier: pid_t { process.identifier }
 
-        func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+        var errors: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+
+        func signal(_ number: Int32) { process.kill(number) }
+
+        private var hasEnded: Bool {
+            while let bytes = process.readOutput(), !bytes.isEmpty { output += bytes }
+            if status == nil { status = process.poll() }
+            return status != nil
+        }
 
         /// Waits for its end.
         func result() -> Result {
-            let hasEnded = wait(upToSeconds: 300) { !self.process.isRunning }
-            if !hasEnded { signal(SIGKILL) }
-            process.waitUntilExit()
+            if !wait(upToSeconds: 200, until: { self.hasEnded }) {
+                signal(SIGKILL)
+                status = process.wait()
+            }
+            while let bytes = process.readOutput(), !bytes.isEmpty { output += bytes }
+            let number: Int32 = if case .exited(let status) = status { status } else { -1 }
             return Result(
-                status: hasEnded ? process.terminationStatus : -1,
-                output: (try? String(contentsOfFile: outputPath, encoding: .utf8)) ?? "",
-                errors: errors)
+                status: number, output: String(decoding: output, as: UTF8.self), errors: errors)
         }
 
         /// Waits until its standard error holds a text.
         func waitForErrors(containing text: String) throws {
             try #require(
-                wait(upToSeconds: 120) { self.errors.contains(text) || !self.process.isRunning }
+                wait(upToSeconds: 120) { self.errors.contains(text) || self.hasEnded }
                     && errors.contains(text), "'\(text)' never came:\n\(errors)")
         }
     }
@@ -87,7 +93,7 @@ func wait(upToSeconds seconds: Double, until holds: () -> Bool) -> Bool {
     let deadline = Date(timeIntervalSinceNow: seconds)
     while !holds() {
         if Date() > deadline { return false }
-        RunLoop.current.run(until: Date(timeIntervalSinceNow: 0.02))
+        usleep(20_000)
     }
     return true
 }

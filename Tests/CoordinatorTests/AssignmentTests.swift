@@ -7,12 +7,14 @@ import Wire
 @Test("a new run draws its seeds once, then adds the first stage's trials")
 func newRunAddsItsTrials() {
     let scene = Scene()
-    #expect(scene.records.map(\.kind) == [
-        .sweepSubmitted, .coordinatorStarted, .trialAdded, .trialAdded, .trialAdded,
-    ])
-    #expect(scene.coordinator.history.trials.map(\.id.rawValue) == [
-        "fashionmnist-random-seed0", "fashionmnist-dqn100-seed0", "fashionmnist-dqn200-seed0",
-    ])
+    #expect(
+        scene.records.map(\.kind) == [
+            .sweepSubmitted, .coordinatorStarted, .trialAdded, .trialAdded, .trialAdded,
+        ])
+    #expect(
+        scene.coordinator.history.trials.map(\.id.rawValue) == [
+            "fashionmnist-random-seed0", "fashionmnist-dqn100-seed0", "fashionmnist-dqn200-seed0",
+        ])
 }
 
 @Test("an attempt is journaled before its trial is assigned")
@@ -36,9 +38,10 @@ func longestTrialFirst() {
     scene.join(slots: 2)
     scene.ready(free: 2, received: 0)
     // random scores no pool, so it is the shortest of the three.
-    #expect(scene.assigned.map(\.trial.rawValue) == [
-        "fashionmnist-dqn100-seed0", "fashionmnist-dqn200-seed0",
-    ])
+    #expect(
+        scene.assigned.map(\.trial.rawValue) == [
+            "fashionmnist-dqn100-seed0", "fashionmnist-dqn200-seed0",
+        ])
 }
 
 @Test("an assignment under way is not counted as a free slot")
@@ -78,12 +81,14 @@ func secondStageTakesTheBestStep() {
     var scene = Scene()
     scene.runAll { $0 == 200 ? [50, 61, 70] : [50, 60, 70] }
     let choice = scene.coordinator.history.choices
-    #expect(choice == [
-        StepsChosen(stage: "times", dataset: .fashionmnist, gradientSteps: 200, tied: [200])
-    ])
-    #expect(scene.coordinator.history.trials.suffix(2).map(\.id.rawValue) == [
-        "fashionmnist-dqn200-seed7", "fashionmnist-dqn200-seed8",
-    ])
+    #expect(
+        choice == [
+            StepsChosen(stage: "times", dataset: .fashionmnist, gradientSteps: 200, tied: [200])
+        ])
+    #expect(
+        scene.coordinator.history.trials.suffix(2).map(\.id.rawValue) == [
+            "fashionmnist-dqn200-seed7", "fashionmnist-dqn200-seed8",
+        ])
     #expect(scene.outcomes == [.sweepFinished])
     #expect(scene.sent.last == .stop(.sweepFinished))
 }

@@ -63,10 +63,12 @@ func finishedNeedsAllCycles() {
     #expect(scene.coordinator.history[lease.trial]!.modelDigest == "m")
 }
 
-@Test("an impossible result ends its attempt", arguments: [
-    Scene.result(4, correct: 50), Scene.result(0, correct: 50), Scene.result(1, correct: 101),
-    Scene.result(1, correct: -1),
-])
+@Test(
+    "an impossible result ends its attempt",
+    arguments: [
+        Scene.result(4, correct: 50), Scene.result(0, correct: 50), Scene.result(1, correct: 101),
+        Scene.result(1, correct: -1),
+    ])
 func impossibleResult(result: CycleResult) {
     var (scene, lease) = working()
     scene.report(.cycle(result), lease)
@@ -86,7 +88,6 @@ func crashesAreRepeatedThreeTimes() {
         scene.ready(received: attempt)
         #expect(scene.assigned.isEmpty)
         scene.wait(60_000)
-        scene.ready(received: attempt)
         #expect(scene.assigned.count == (attempt < 3 ? 1 : 0))
     }
     #expect(scene.state(of: trial) == .failed)

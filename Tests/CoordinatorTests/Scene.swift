@@ -50,7 +50,8 @@ struct Scene {
     mutating func join(_ worker: String = "a", slots: Int = 1, holding: [Lease] = []) {
         hear(
             .hello(
-                Hello(host: "host-\(worker)", slots: slots, softwareVersion: "1", attempts: holding)),
+                Hello(host: "host-\(worker)", slots: slots, softwareVersion: "1", attempts: holding)
+            ),
             from: worker)
     }
 

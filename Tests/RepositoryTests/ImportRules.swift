@@ -3,7 +3,9 @@ struct ImportRule {
     let target: String
     let allowed: Set<String>
 
-    static let standard: Set<String> = ["Foundation", "FoundationEssentials", "Glibc", "Synchronization"]
+    static let standard: Set<String> = [
+        "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
+    ]
 
     static let all: [ImportRule] = [
         ImportRule("SweepModel", ["Yams"]),
@@ -21,7 +23,10 @@ struct ImportRule {
         ImportRule("ChildProcess", standard),
         ImportRule(
             "CoordinatorService",
-            ["SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess", "Logging"]
+            [
+                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
+                "Logging",
+            ]
                 + standard),
         ImportRule(
             "WorkerService",
@@ -62,7 +67,10 @@ func importedModules(in source: String) -> [String] {
     source.split(separator: "\n").compactMap { line in
         let words = line.split(separator: " ")
         guard let index = words.firstIndex(of: "import"), index < 3, words.count > index + 1,
-            words[..<index].allSatisfy({ $0.hasPrefix("@") || ["public", "internal", "private", "package", "fileprivate"].contains($0) })
+            words[..<index].allSatisfy({
+                $0.hasPrefix("@")
+                    || ["public", "internal", "private", "package", "fileprivate"].contains($0)
+            })
         else { return nil }
         let name = words.last { !$0.hasPrefix("//") } ?? words[index + 1]
         return String(name.split(separator: ".")[0])
@@ -76,7 +84,8 @@ func brokenImports(in source: String, file: String, target: String) -> [String] 
     }
     return importedModules(in: source).compactMap { module in
         if !rule.allowed.contains(module) {
-            return "\(target)/\(file) imports \(module), which \(target) may not: move the code to a "
+            return
+                "\(target)/\(file) imports \(module), which \(target) may not: move the code to a "
                 + "target that may, or pass what it needs as a value"
         }
         if let files = ImportRule.confined[module], !files.contains(file) {

@@ -29,7 +29,8 @@ func importsFollowTheArchitecture() throws {
 func importCheckCanFail() {
     let clock = brokenImports(in: "import Foundation\n", file: "A.swift", target: "Coordinator")
     #expect(clock.count == 1 && clock[0].contains("pass what it needs"))
-    let submodule = brokenImports(in: "@testable import struct Glibc.stat", file: "A.swift", target: "Wire")
+    let submodule = brokenImports(
+        in: "@testable import struct Glibc.stat", file: "A.swift", target: "Wire")
     #expect(submodule.count == 1)
     let yaml = brokenImports(in: "import Yams", file: "Trial.swift", target: "SweepModel")
     #expect(yaml.count == 1 && yaml[0].contains("SweepFile.swift"))
@@ -47,7 +48,8 @@ func pureTargetsArePure() throws {
         for file in swiftFiles(under: "Sources/\(target)") {
             let source = try String(contentsOf: file, encoding: .utf8)
             for word in forbidden where source.contains(word) {
-                Issue.record("\(target)/\(file.lastPathComponent) uses \(word): take it as an argument")
+                Issue.record(
+                    "\(target)/\(file.lastPathComponent) uses \(word): take it as an argument")
             }
         }
     }
@@ -56,7 +58,8 @@ func pureTargetsArePure() throws {
 @Test("every sweep opens with its question")
 func sweepsOpenWithTheirQuestion() throws {
     let folder = repository.appendingPathComponent("sweeps")
-    let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+    let files = try FileManager.default.contentsOfDirectory(
+        at: folder, includingPropertiesForKeys: nil)
     #expect(!files.isEmpty)
     for file in files {
         let text = try String(contentsOf: file, encoding: .utf8)

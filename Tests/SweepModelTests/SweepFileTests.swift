@@ -56,8 +56,10 @@ func protocolSettings() throws {
 /// What to replace in the study's sweep, with what, and the message and place that must come.
 private let mistakes: [(String, String, String, Int)] = [
     ("cifar10,", "cifar1O,", "unknown dataset 'cifar1O' (did you mean 'cifar10'?)", 6),
-    ("datasets: [cifar10, cifar100, fashionmnist]\n    seeds: [0]",
-        "dataset: [cifar10]\n    seeds: [0]", "unknown key 'dataset' (did you mean 'datasets'?)", 6),
+    (
+        "datasets: [cifar10, cifar100, fashionmnist]\n    seeds: [0]",
+        "dataset: [cifar10]\n    seeds: [0]", "unknown key 'dataset' (did you mean 'datasets'?)", 6
+    ),
     ("protocol: paper", "protocol: papr", "unknown protocol 'papr' (did you mean 'paper'?)", 3),
     ("- random", "- randm", "unknown strategy 'randm' (did you mean 'random'?)", 9),
     ("- random", "- random\n      - random", "'random' is listed twice", 10),
@@ -67,8 +69,10 @@ private let mistakes: [(String, String, String, Int)] = [
     ("seeds: [0]", "seeds: [-1]", "a seed is '-1'; it is a whole number from 0", 7),
     ("seeds: [0]", "seeds: {times: 5}", "unknown key 'times' (did you mean 'time'?)", 7),
     ("{time: 5}", "{time: 0}", "time is '0'", 13),
-    ("best_of: gradient-steps", "best_of: gradient-step",
-        "unknown earlier stage 'gradient-step' (did you mean 'gradient-steps'?)", 15),
+    (
+        "best_of: gradient-steps", "best_of: gradient-step",
+        "unknown earlier stage 'gradient-step' (did you mean 'gradient-steps'?)", 15
+    ),
     ("200, 300, 400, 500]", "100]", "gradient_steps has '100' twice", 10),
     ("200, 300, 400, 500]", "x]", "gradient_steps is 'x'", 10),
     ("name: time-seeds", "name: gradient-steps", "two stages are named 'gradient-steps'", 11),
@@ -81,7 +85,7 @@ private let mistakes: [(String, String, String, Int)] = [
     ("protocol: paper", "protocol: {test_limit: 10001}", "has 10000 test images", 3),
     ("protocol: paper", "protocol: {precision: float23}", "did you mean 'float32'?", 3),
     ("protocol: paper", "protocol: {reset: maybe}", "it is true or false", 3),
-    ("stages:", "stages: 3 #", "", 4),
+    ("stages:", "stages: 3 #", "is not valid YAML", 5),
     ("name: paper\n", "", "a sweep lacks the key 'name'", 2),
     ("    seeds: [0]\n", "", "a stage lacks the key 'seeds'", 5),
     ("seeds: [0]", "seeds: [0", "is not valid YAML", 8),
@@ -101,10 +105,12 @@ func mistakeIsNamed(index: Int) throws {
     #expect(error.description.hasPrefix("sweeps/a.yaml:\(line)"))
 }
 
-@Test("an empty file, a list, a huge file: a clear error", arguments: [
-    ("", "is empty"), ("- a", "a sweep is a mapping"), ("a: &x [*x]", ""),
-    (String(repeating: "#", count: 1 << 21), "at most 1 MiB"),
-])
+@Test(
+    "an empty file, a list, a huge file: a clear error",
+    arguments: [
+        ("", "is empty"), ("- a", "a sweep is a mapping"), ("a: &x [*x]", ""),
+        (String(repeating: "#", count: 1 << 21), "at most 1 MiB"),
+    ])
 func foreignFile(text: String, message: String) {
     let error = #expect(throws: SweepFileError.self) { try SweepFile.parse(text, name: "a") }
     #expect(error?.description.contains(message) ?? false)

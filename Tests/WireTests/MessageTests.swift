@@ -10,7 +10,8 @@ private let result = CycleResult(
     query: QueryResult(picks: [1, 2], hitRate: 0.5, classCounts: [2]), trainSeconds: 1,
     evaluateSeconds: 2, querySeconds: 3)
 private let configuration = TrialConfiguration(
-    dataset: .cifar100, strategy: .dqn(gradientSteps: 100), seed: .max, studyProtocol: StudyProtocol())
+    dataset: .cifar100, strategy: .dqn(gradientSteps: 100), seed: .max,
+    studyProtocol: StudyProtocol())
 
 private let messages: [Message] = [
     .hello(Hello(host: "h", slots: 2, softwareVersion: "1", attempts: [lease])),

@@ -30,7 +30,8 @@ private struct Scene {
         hear(
             .welcome(
                 Welcome(
-                    leaseMs: 90_000, heartbeatMs: 10_000, softwareVersion: "1", verdicts: verdicts)))
+                    leaseMs: 90_000, heartbeatMs: 10_000, softwareVersion: "1", verdicts: verdicts))
+        )
     }
 
     mutating func assign(_ name: String = "t", attempt: Int = 1) -> Lease {
@@ -50,7 +51,9 @@ private struct Scene {
     }
 
     var started: Int { actions.count { if case .start = $0 { true } else { false } } }
-    var stopped: [Lease] { actions.compactMap { if case .stop(let lease) = $0 { lease } else { nil } } }
+    var stopped: [Lease] {
+        actions.compactMap { if case .stop(let lease) = $0 { lease } else { nil } }
+    }
     var exit: AgentExit? {
         actions.lazy.compactMap { if case .exit(let exit) = $0 { exit } else { nil } }.first
     }
@@ -211,7 +214,6 @@ func lostCoordinator() {
     scene.tick(after: 700_000)
     #expect(scene.exit == nil, "it works")
     scene.handle(.childEnded(lease, fault: nil))
-    scene.tick(after: 1)
     #expect(scene.exit == .coordinatorLost)
 }
 

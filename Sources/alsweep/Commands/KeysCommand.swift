@@ -39,7 +39,8 @@ struct KeyFiles {
                 atPath: folder, withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700])
         } catch {
-            throw CommandFailure("the folder \(folder) cannot be made: \(error.localizedDescription)")
+            throw CommandFailure(
+                "the folder \(folder) cannot be made: \(error.localizedDescription)")
         }
         let server = try KeyPair.generate()
         let client = try KeyPair.generate()

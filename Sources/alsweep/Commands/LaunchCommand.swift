@@ -59,20 +59,22 @@ struct LaunchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (sweep, text, folder, isResumed) = try open()
+        let (sweep, text, known) = try read()
         let slots = slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads)
         if slots > 0 { try checkDatasets(sweep) }
+        let folder = try known ?? Runs(root: runs).make(sweep, text: text)
         let display = LaunchDisplay(sweep: sweep, folder: folder, isQuiet: quiet)
-        display.begin(isResumed: isResumed)
+        display.begin(isResumed: known != nil)
         let outcome = try coordinate(sweep, text, folder, slots: slots, display)
         display.end()
         try finish(folder, outcome)
     }
 
-    /// The sweep and the run it goes on with.
-    private func open() throws -> (Sweep, String, RunFolder, isResumed: Bool) {
+    /// The sweep, and the run it goes on with if there is one.
+    private func read() throws -> (Sweep, String, RunFolder?) {
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: sweep, isDirectory: &isFolder), isFolder.boolValue {
+        if FileManager.default.fileExists(atPath: sweep, isDirectory: &isFolder), isFolder.boolValue
+        {
             let path = sweep.count > 1 && sweep.hasSuffix("/") ? String(sweep.dropLast()) : sweep
             let folder = RunFolder(path)
             guard FileManager.default.fileExists(atPath: folder.sweep) else {
@@ -81,12 +83,10 @@ struct LaunchCommand: ParsableCommand {
                     hint: "give a sweep file, or a folder such as runs/quick-20260131-120000")
             }
             let (sweep, text) = try readSweep(folder.sweep)
-            return (sweep, text, folder, true)
+            return (sweep, text, folder)
         }
         let (sweep, text) = try readSweep(sweep)
-        let runs = Runs(root: runs)
-        if !new, let folder = runs.latest(of: sweep, text: text) { return (sweep, text, folder, true) }
-        return (sweep, text, try runs.make(sweep, text: text), false)
+        return (sweep, text, new ? nil : Runs(root: runs).latest(of: sweep, text: text))
     }
 
     /// A dataset that is missing is found now, and not by every trial.

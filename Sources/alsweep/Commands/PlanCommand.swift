@@ -4,7 +4,8 @@ import SweepModel
 
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "plan", abstract: "The trials that a sweep expands to, and what is done already.")
+        commandName: "plan",
+        abstract: "The trials that a sweep expands to, and what is done already.")
 
     @Argument(help: "A sweep file.", completion: .file())
     var sweep: String
@@ -33,7 +34,8 @@ struct PlanCommand: ParsableCommand {
             }
         } else if stage.source != nil || stage.seeds.isTime {
             print(
-                "  \(dataset.rawValue): \(stage.trialCountPerDataset) trials, named when they are known")
+                "  \(dataset.rawValue): \(stage.trialCountPerDataset) trials, named when they are known"
+            )
         } else {
             let trials = stage.trials(
                 of: dataset, studyProtocol: sweep.studyProtocol, timeSeeds: [],
@@ -50,7 +52,9 @@ struct PlanCommand: ParsableCommand {
         let total = sweep.stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
         let done = reading?.history.trials.count { $0.state == .done } ?? 0
         let left = total - done
-        print("\(total) trials, \(done) done" + (left == 0 ? "; nothing is left to do" : ", \(left) to do"))
+        print(
+            "\(total) trials, \(done) done"
+                + (left == 0 ? "; nothing is left to do" : ", \(left) to do"))
         if let reading { print("Run: \(reading.folder.path)", to: &StandardError.stream) }
     }
 }

@@ -4,7 +4,8 @@ import SweepModel
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "How far a run is: trials by state, and each trial's cycle.")
+        commandName: "status",
+        abstract: "How far a run is: trials by state, and each trial's cycle.")
 
     @Argument(
         help: ArgumentHelp("The run's folder. Default: the newest run.", valueName: "run"),
@@ -28,7 +29,8 @@ struct StatusCommand: ParsableCommand {
 
     private func printTable(_ reading: RunReading) {
         let trials = reading.history.trials
-        let counts = TrialState.allCases.map { state in (state, trials.count { $0.state == state }) }
+        let counts = TrialState.allCases.map { state in (state, trials.count { $0.state == state })
+        }
         let summary = counts.filter { $0.1 > 0 }.map { "\($0.1) \($0.0.rawValue)" }
         print("\(reading.folder.path): \(summary.joined(separator: ", "))")
         let width = trials.map(\.id.rawValue.count).max() ?? 0
@@ -37,7 +39,9 @@ struct StatusCommand: ParsableCommand {
             let done = trial.cycles.count { $0 != nil }
             let host = trial.runningAttempt.map { "  on \($0.host)" } ?? ""
             let reason = trial.failure.map { "  \($0.message.prefix(200))" } ?? ""
-            print("  \(name)  \(trial.state.rawValue)  \(done)/\(trial.cycles.count) cycles\(host)\(reason)")
+            print(
+                "  \(name)  \(trial.state.rawValue)  \(done)/\(trial.cycles.count) cycles\(host)\(reason)"
+            )
         }
         let next =
             reading.history.unsettledCount == 0

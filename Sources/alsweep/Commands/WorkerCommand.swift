@@ -54,7 +54,8 @@ struct WorkerCommand: ParsableCommand {
             throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
         }
         guard connectTimeout > 0, idleExit > 0 else {
-            throw ValidationError("--connect-timeout and --idle-exit are positive numbers of seconds")
+            throw ValidationError(
+                "--connect-timeout and --idle-exit are positive numbers of seconds")
         }
     }
 
@@ -107,7 +108,8 @@ struct WorkerCommand: ParsableCommand {
 
     private var defaultScratch: String {
         let environment = ProcessInfo.processInfo.environment
-        let state = environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? "/tmp") + "/.local/state"
+        let state =
+            environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? "/tmp") + "/.local/state"
         return state + "/alsweep"
     }
 
@@ -137,7 +139,8 @@ struct WorkerCommand: ParsableCommand {
             let cause = endpoint.lookupFailure().map { " (\($0))" } ?? ""
             throw CommandFailure(
                 "no coordinator answered at \(endpoint) within \(connectTimeout) s\(cause)",
-                hint: "start it first with `alsweep launch SWEEP`, which prints its endpoint, or wait "
+                hint:
+                    "start it first with `alsweep launch SWEEP`, which prints its endpoint, or wait "
                     + "longer with --connect-timeout")
         case .coordinatorLost:
             throw CommandFailure(
