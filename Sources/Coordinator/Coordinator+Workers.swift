@@ -62,7 +62,7 @@ extension Coordinator {
         send(.renewed(heartbeat: heartbeat.number), to: worker)
     }
 
-    /// The worker leaves and took its attempts down.
+    /// The worker has left, and its attempts with it.
     mutating func dismiss(_ worker: WorkerID) {
         releaseAttempts(of: worker, except: [])
         workers[worker] = nil
