@@ -53,6 +53,9 @@ package protocol InspectableEngine: ClassifierEngine {
     /// every relu let through, NCHW, under the name of the batch norm before it.
     var rectifierObserver: ((_ name: String, _ output: [Float]) -> Void)? { get set }
 
+    /// Where set, the time of every kind of work is added to it.
+    var profile: Profile? { get set }
+
     /// The gradients of the last training step, without weight decay, in PyTorch's layouts and in
     /// the order of the network's trained entries.
     func gradients() throws(ClassifierError) -> [NetworkState.Tensor]

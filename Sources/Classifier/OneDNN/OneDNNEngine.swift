@@ -27,7 +27,6 @@ public final class OneDNNEngine: ClassifierEngine {
     private var foldedIsStale = true
     package private(set) var trainingLogits: [Float] = []
     package var rectifierObserver: ((String, [Float]) -> Void)?
-    /// Where set, the time of every kind of work is added to it.
     package var profile: Profile?
 
     public init(_ network: ResNet18, _ state: NetworkState) throws(ClassifierError) {
@@ -59,22 +58,9 @@ public final class OneDNNEngine: ClassifierEngine {
     }
 
     public func state() throws(ClassifierError) -> NetworkState {
-        var statistics = Dictionary(
-            uniqueKeysWithValues: zip(network.units.map(\.normName), running))
-        statistics.reserveCapacity(running.count)
-        var tensors: [NetworkState.Tensor] = []
-        for entry in network.entries {
-            let norm = String(entry.name[..<(entry.name.lastIndex(of: ".") ?? entry.name.endIndex)])
-            let values: NetworkState.Values
-            switch entry.role {
-            case .weight, .scale, .shift: values = .float32(try store.values(entry.name))
-            case .runningMean: values = .float32(statistics[norm]!.mean)
-            case .runningVariance: values = .float32(statistics[norm]!.variance)
-            case .batchCount: values = .int64([statistics[norm]!.batchCount])
-            }
-            tensors.append(.init(name: entry.name, shape: entry.shape, values: values))
+        try network.state(running) { (entry) throws(ClassifierError) in
+            try store.values(entry.name)
         }
-        return NetworkState(tensors: tensors)
     }
 
     public func restartOptimizer() {
@@ -132,7 +118,7 @@ extension OneDNNEngine {
     ) throws(ClassifierError) {
         precondition(logits.count == imageCount * network.classes)
         try score(images, imageCount) { first, program in
-            copy(program.logits, to: &logits, at: first * network.classes)
+            copy(program.logits.floats, to: &logits, at: first * network.classes)
         }
     }
 
@@ -143,8 +129,8 @@ extension OneDNNEngine {
         precondition(logits.count == imageCount * network.classes)
         precondition(features.count == imageCount * network.featureCount)
         try score(images, imageCount) { first, program in
-            copy(program.logits, to: &logits, at: first * network.classes)
-            copy(program.features, to: &features, at: first * network.featureCount)
+            copy(program.logits.floats, to: &logits, at: first * network.classes)
+            copy(program.features.floats, to: &features, at: first * network.featureCount)
         }
     }
 
@@ -176,14 +162,6 @@ extension OneDNNEngine {
             try folded.fold(unit, store, statistics)
         }
         foldedIsStale = false
-    }
-}
-
-/// Copies a plain tensor into `target` from the element `start` on.
-private func copy(_ memory: Memory, to target: inout MutableSpan<Float>, at start: Int) {
-    let values = memory.floats.span
-    for index in values.indices {
-        target[start + index] = values[index]
     }
 }
 

@@ -54,3 +54,12 @@ func addAndMask(
         }
     }
 }
+
+/// Copies `values` into `target` from the element `start` on.
+func copy(
+    _ values: UnsafeMutableBufferPointer<Float>, to target: inout MutableSpan<Float>, at start: Int
+) {
+    for index in values.indices {
+        target[start + index] = values[index]
+    }
+}
