@@ -3,6 +3,7 @@
 /// An engine is used by one thread at a time.
 public protocol ClassifierEngine: AnyObject {
     var network: ResNet18 { get }
+    var precision: Precision { get }
 
     /// Replaces parameters and running statistics, and forgets the optimiser's momentum.
     func load(_ state: NetworkState) throws(ClassifierError)
@@ -42,6 +43,13 @@ public protocol ClassifierEngine: AnyObject {
         images: Span<Float>, imageCount: Int, logits: inout MutableSpan<Float>,
         features: inout MutableSpan<Float>
     ) throws(ClassifierError)
+}
+
+/// The type that activations and the factors of their products have. Parameters, their gradients,
+/// statistics, sums and the loss are float32 with either.
+public enum Precision: String, Hashable, Sendable, CaseIterable {
+    case float32
+    case bfloat16
 }
 
 /// An engine that shows what its last training step computed, for tests against other programs.

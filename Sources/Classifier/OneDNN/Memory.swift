@@ -27,9 +27,20 @@ final class Memory {
 
     /// The elements of a float32 tensor in the layout's order.
     var floats: UnsafeMutableBufferPointer<Float> {
-        let count = layout.byteCount / MemoryLayout<Float>.stride
+        precondition(layout.type == dnnl_f32)
+        return elements()
+    }
+
+    /// The elements of a bfloat16 tensor in the layout's order.
+    var bfloats: UnsafeMutableBufferPointer<BFloat16> {
+        precondition(layout.type == dnnl_bf16)
+        return elements()
+    }
+
+    private func elements<Element: ActivationElement>() -> UnsafeMutableBufferPointer<Element> {
+        let count = layout.byteCount / MemoryLayout<Element>.stride
         return UnsafeMutableBufferPointer(
-            start: address!.bindMemory(to: Float.self, capacity: count), count: count)
+            start: address!.bindMemory(to: Element.self, capacity: count), count: count)
     }
 
     /// Replaces the elements of a float32 tensor in plain order.

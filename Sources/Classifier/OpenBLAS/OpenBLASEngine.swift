@@ -6,6 +6,7 @@
 /// number of threads.
 public final class OpenBLASEngine: ClassifierEngine {
     public let network: ResNet18
+    public let precision = Precision.float32
 
     /// Batches are scored in parts of this many images, which bounds the memory.
     public static let scoringBatch = 128
