@@ -11,6 +11,29 @@ enum Step {
     case sum(into: Memory, other: Memory)
 }
 
+extension Step {
+    fileprivate func run(_ device: Device) throws(ClassifierError) {
+        switch self {
+        case .primitive(let primitive): try primitive.run(device)
+        case .rectifiedSum(let into, let other):
+            switch into.layout.type {
+            case dnnl_bf16: addAndRectify(into.bfloats, other.bfloats)
+            default: addAndRectify(into.floats, other.floats)
+            }
+        case .maskedSum(let into, let other, let active):
+            switch into.layout.type {
+            case dnnl_bf16: addAndMask(into.bfloats, other?.bfloats, active.bfloats)
+            default: addAndMask(into.floats, other?.floats, active.floats)
+            }
+        case .sum(let into, let other):
+            switch into.layout.type {
+            case dnnl_bf16: add(into.bfloats, other.bfloats)
+            default: add(into.floats, other.floats)
+            }
+        }
+    }
+}
+
 /// A fixed sequence of operations on tensors in an arena, built once for a batch size.
 final class Program {
     private let steps: [(kind: StepKind, step: Step)]
@@ -45,13 +68,7 @@ final class Program {
     ) throws(ClassifierError) {
         for entry in steps[range] {
             let start = profile.map { _ in Profile.threadSeconds }
-            switch entry.step {
-            case .primitive(let primitive): try primitive.run(device)
-            case .rectifiedSum(let into, let other): addAndRectify(into.floats, other.floats)
-            case .maskedSum(let into, let other, let active):
-                addAndMask(into.floats, other?.floats, active.floats)
-            case .sum(let into, let other): add(into.floats, other.floats)
-            }
+            try entry.step.run(device)
             if let profile, let start {
                 try device.wait()
                 profile.add(entry.kind, since: start)
