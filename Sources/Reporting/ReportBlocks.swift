@@ -4,16 +4,20 @@ import SweepModel
 private let maximumSeedTables = 10
 
 extension Report {
-    /// The report in reading order.
-    var blocks: [Block] {
-        var blocks: [Block] = [.heading(level: 1, singleLine(name))]
-        blocks += ([stateOfTrials] + remarks).map(Block.paragraph)
-        for results in results {
-            let title = title(of: results)
-            blocks.append(.heading(level: 2, title))
-            blocks += fixedSeedBlocks(results, title: title)
-            blocks += manySeedBlocks(results, title: title)
-        }
+    /// The title, how far the trials are, and what a reader must know before the rest.
+    var headBlocks: [Block] {
+        [.heading(level: 1, singleLine(name))] + ([stateOfTrials] + remarks).map(Block.paragraph)
+    }
+
+    var findingBlocks: [Block] {
+        let findings = findings
+        guard !findings.isEmpty else { return [] }
+        return [.heading(level: 2, "Findings")]
+            + findings.flatMap { [.heading(level: 3, $0.title), .list($0.sentences)] }
+    }
+
+    var tableBlocks: [Block] {
+        var blocks = results.flatMap { datasetBlocks($0, level: 2) }
         let matrices = penaltyMatrices
         if !matrices.isEmpty {
             blocks.append(.heading(level: 2, "Who beats whom"))
@@ -24,6 +28,12 @@ extension Report {
             blocks.append(.table(stateTable))
         }
         return blocks
+    }
+
+    func datasetBlocks(_ results: DatasetResults, level: Int) -> [Block] {
+        let title = title(of: results)
+        return [.heading(level: level, title)] + fixedSeedBlocks(results, title: title)
+            + manySeedBlocks(results, title: title)
     }
 
     var stateOfTrials: String {
