@@ -214,4 +214,36 @@ extension Report {
             }
         }
     }
+
+    func write(
+        _ comparisons: [EarlierComparison], _ results: DatasetResults, to writer: inout JSONWriter
+    ) {
+        writer.object { writer in
+            writer.key("comparisons")
+            writer.array(comparisons) { writer, comparison in
+                writer.object { writer in
+                    writer.key("cycles")
+                    writer.array(comparison.cycles) { writer, cycle in
+                        writer.object { writer in
+                            writer.field("cycle", cycle.cycle)
+                            writer.field("difference", cycle.difference?.double)
+                            writer.field("earlier", cycle.earlier?.double)
+                            writer.key("inside")
+                            if let isInside = cycle.isInside {
+                                writer.value(isInside)
+                            } else {
+                                writer.null()
+                            }
+                            writer.field("this", cycle.own?.double)
+                        }
+                    }
+                    writer.field("gradient_steps", comparison.strategy.gradientSteps)
+                    writer.field("seed", comparison.seed)
+                    writer.field("strategy", comparison.strategy.name)
+                }
+            }
+            writer.field("dataset", results.dataset.rawValue)
+            writer.field("protocol", protocols.firstIndex(of: results.studyProtocol))
+        }
+    }
 }

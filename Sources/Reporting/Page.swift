@@ -28,6 +28,7 @@ extension Report {
             page.element("h2", "Who beats whom", attributes: " id=\"penalties\"")
             for matrix in matrices { page.table(penaltyTable(matrix), link: link) }
         }
+        write(earlierBlocks, identity: "earlier", to: &page)
         writeTrials(to: &page)
         writeProtocols(to: &page)
         page.close("main")
@@ -55,6 +56,7 @@ extension Report {
         if !figures.isEmpty { entries.append(("figures", "Figures")) }
         entries += results.enumerated().map { ("dataset-\($0 + 1)", title(of: $1)) }
         if !penaltyMatrices.isEmpty { entries.append(("penalties", "Who beats whom")) }
+        if let earlier { entries.append(("earlier", "Beside \(singleLine(earlier.name))")) }
         entries += [("trials", "Trials"), ("protocol", "Protocol")]
         page.open("nav", attributes: " aria-label=\"Contents\"")
         page.raw(

@@ -11,6 +11,8 @@ public enum ReportFormat: String, CaseIterable, Sendable {
     case json
     /// One self-contained page.
     case html
+    /// Tables for a paper, with `booktabs` and `multirow`.
+    case latex
 }
 
 /// The findings of a sweep. The same record gives the same bytes.
@@ -30,6 +32,8 @@ public struct Report: Sendable {
     /// What the page says of its origin beside the protocol: versions, machines, dates. The record
     /// does not hold it.
     public var provenance: [(name: String, value: String)] = []
+    /// Published or earlier results to show beside these.
+    public var earlier: SweepRecord?
     /// Trials that several runs have with different results.
     public let conflicts: [String]
 
@@ -63,6 +67,7 @@ public struct Report: Sendable {
         case .csv: longForm
         case .json: json
         case .html: page
+        case .latex: latex(tableBlocks)
         }
     }
 

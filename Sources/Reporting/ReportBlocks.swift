@@ -23,6 +23,7 @@ extension Report {
             blocks.append(.heading(level: 2, "Who beats whom"))
             blocks += matrices.map { .table(penaltyTable($0)) }
         }
+        blocks += earlierBlocks
         if completeCount < trials.count {
             blocks.append(.heading(level: 2, "Trials"))
             blocks.append(.table(stateTable))
