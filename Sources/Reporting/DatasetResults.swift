@@ -11,23 +11,28 @@ public struct DatasetResults: Sendable {
     /// One per strategy and kind of seeds, those with time seeds first; a strategy with a single
     /// fixed seed has none.
     public let seedGroups: [SeedGroup]
+    private let fixedStrategies: [Strategy]
+    private let timeSeededStrategies: [Strategy]
 
     init(dataset: DatasetName, studyProtocol: StudyProtocol, trials: [TrialRecord]) {
         self.dataset = dataset
         self.studyProtocol = studyProtocol
         self.trials = trials
         let byStrategy = DatasetResults.byStrategy(trials)
-        seedResults = [false, true].flatMap { isTimeSeeded in
-            DatasetResults.bySeed(byStrategy.filter { $0.isTimeSeeded == isTimeSeeded }).map {
+        let fixed = byStrategy.filter { !$0.isTimeSeeded }
+            .chunked { $0.configuration.strategy == $1.configuration.strategy }
+        let timeSeeded = byStrategy.filter(\.isTimeSeeded)
+            .chunked { $0.configuration.strategy == $1.configuration.strategy }
+        fixedStrategies = fixed.map { $0[0].configuration.strategy }
+        timeSeededStrategies = timeSeeded.map { $0[0].configuration.strategy }
+        seedGroups =
+            timeSeeded.map { SeedGroup(trials: $0, isTimeSeeded: true) }
+            + fixed.filter { $0.count > 1 }.map { SeedGroup(trials: $0, isTimeSeeded: false) }
+        seedResults = [(fixed, false), (timeSeeded, true)].flatMap { members, isTimeSeeded in
+            DatasetResults.bySeed(members.flatMap { $0 }).map {
                 SeedResults(
                     seed: $0[0].configuration.seed, isTimeSeeded: isTimeSeeded, trials: $0)
             }
-        }
-        seedGroups = [true, false].flatMap { isTimeSeeded in
-            byStrategy.filter { $0.isTimeSeeded == isTimeSeeded }
-                .chunked { $0.configuration.strategy == $1.configuration.strategy }
-                .filter { isTimeSeeded || $0.count > 1 }
-                .map { SeedGroup(trials: $0, isTimeSeeded: isTimeSeeded) }
         }
     }
 
@@ -42,8 +47,7 @@ public struct DatasetResults: Sendable {
 
     /// Strategies in the order of the sweep, those of one name together and by gradient steps.
     public func strategies(timeSeeded: Bool) -> [Strategy] {
-        DatasetResults.byStrategy(trials.filter { $0.isTimeSeeded == timeSeeded })
-            .map(\.configuration.strategy).chunked(==).map { $0[0] }
+        timeSeeded ? timeSeededStrategies : fixedStrategies
     }
 
     /// The choices of gradient steps: one per fixed seed and strategy that has several settings.

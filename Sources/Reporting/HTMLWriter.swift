@@ -25,9 +25,9 @@ struct HTMLWriter {
 
     /// A table in a region that scrolls where the screen is narrow, with its notes below.
     ///
-    /// - Parameter link: the identity of the element that tells about a trial.
+    /// - Parameter link: the identity of the element that tells about a trial, if there is one.
     mutating func table(
-        _ table: Table, link: (TrialID) -> String, isCaptionHidden: Bool = false
+        _ table: Table, link: (TrialID) -> String?, isCaptionHidden: Bool = false
     ) {
         open(
             "div",
@@ -64,7 +64,7 @@ struct HTMLWriter {
     }
 
     private mutating func cell(
-        _ cell: Table.Cell, _ table: Table, row: Int, column: Int, link: (TrialID) -> String
+        _ cell: Table.Cell, _ table: Table, row: Int, column: Int, link: (TrialID) -> String?
     ) {
         if row > 0, cell.continuesAbove { return }
         let span = table.span(row: row, column: column)
@@ -82,7 +82,7 @@ struct HTMLWriter {
             text += cell.isBest ? "<strong>\(content)</strong></td>" : "\(content)</td>"
             return
         }
-        let target = cell.trial.map { escapedMarkup(link($0)) }
+        let target = cell.trial.flatMap(link).map(escapedMarkup)
         let linked = target.map { "<a href=\"#\($0)\">\(content)</a>" } ?? content
         text += "<th scope=\"row\"\(style)>\(linked)</th>"
     }

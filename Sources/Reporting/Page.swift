@@ -1,5 +1,8 @@
 import SweepModel
 
+/// Trials whose cycles the page lists; with more, a browser would choke on it.
+private let maximumDetailedTrials = 1_000
+
 extension Report {
     /// One self-contained HTML page: it loads nothing and runs nothing.
     var page: String {
@@ -10,7 +13,8 @@ extension Report {
             "p", stateOfTrials,
             attributes: completeCount < trials.count ? " class=\"incomplete\"" : "")
         for remark in remarks { page.element("p", remark, attributes: " class=\"incomplete\"") }
-        writeContents(to: &page)
+        let (figures, matrices) = (figures, penaltyMatrices)
+        writeContents(hasFigures: !figures.isEmpty, hasMatrices: !matrices.isEmpty, to: &page)
         page.element("h2", "Findings", attributes: " id=\"findings\"")
         let findings = findings
         if findings.isEmpty { page.element("p", "Nothing can be said yet.") }
@@ -18,12 +22,11 @@ extension Report {
             page.element("h3", finding.title)
             page.list(finding.sentences)
         }
-        writeFigures(to: &page)
+        write(figures, to: &page)
         for (index, results) in results.enumerated() {
             write(
                 datasetBlocks(results, level: 2), identity: "dataset-\(index + 1)", to: &page)
         }
-        let matrices = penaltyMatrices
         if !matrices.isEmpty {
             page.element("h2", "Who beats whom", attributes: " id=\"penalties\"")
             for matrix in matrices { page.table(penaltyTable(matrix), link: link) }
@@ -51,11 +54,13 @@ extension Report {
             """
     }
 
-    private func writeContents(to page: inout HTMLWriter) {
+    private func writeContents(
+        hasFigures: Bool, hasMatrices: Bool, to page: inout HTMLWriter
+    ) {
         var entries = [("findings", "Findings")]
-        if !figures.isEmpty { entries.append(("figures", "Figures")) }
+        if hasFigures { entries.append(("figures", "Figures")) }
         entries += results.enumerated().map { ("dataset-\($0 + 1)", title(of: $1)) }
-        if !penaltyMatrices.isEmpty { entries.append(("penalties", "Who beats whom")) }
+        if hasMatrices { entries.append(("penalties", "Who beats whom")) }
         if let earlier { entries.append(("earlier", "Beside \(singleLine(earlier.name))")) }
         entries += [("trials", "Trials"), ("protocol", "Protocol")]
         page.open("nav", attributes: " aria-label=\"Contents\"")
@@ -64,8 +69,7 @@ extension Report {
         page.close("nav")
     }
 
-    private func writeFigures(to page: inout HTMLWriter) {
-        let figures = figures
+    private func write(_ figures: [Figure], to page: inout HTMLWriter) {
         guard !figures.isEmpty else { return }
         page.element("h2", "Figures", attributes: " id=\"figures\"")
         for figure in figures {
@@ -95,16 +99,24 @@ extension Report {
     }
 
     /// Where the page tells everything about a trial.
-    private func link(_ trial: TrialID) -> String { "trial-\(trial.rawValue)" }
+    private func link(_ trial: TrialID) -> String? {
+        trials.count > maximumDetailedTrials ? nil : "trial-\(trial.rawValue)"
+    }
 
     // MARK: Trials
 
     private func writeTrials(to page: inout HTMLWriter) {
         page.element("h2", "Trials", attributes: " id=\"trials\"")
         page.table(trialTable, link: link)
+        guard trials.count <= maximumDetailedTrials else {
+            page.element(
+                "p", "The cycles of so many trials are in the CSV and JSON output.",
+                attributes: " class=\"note\"")
+            return
+        }
         page.element("h3", "Every cycle of every trial", attributes: " class=\"cycles\"")
         for trial in trials {
-            page.raw("<details id=\"\(escapedMarkup(link(trial.id)))\">")
+            page.raw("<details id=\"\(escapedMarkup(link(trial.id) ?? ""))\">")
             let end = trial.finalAccuracy.map { "\(decimals($0, 2)) %" } ?? trial.state.rawValue
             page.element("summary", "\(trial.id.rawValue): \(end)")
             page.table(cycleTable(trial), link: link, isCaptionHidden: true)

@@ -153,6 +153,9 @@ func pairedTests() throws {
 func tooFewPairs() throws {
     let five = try #require(PairedComparison(differences: (1...5).map { Ratio($0) }))
     #expect(five.wilcoxonObstacle == "over 5 differing pairs its p is never below 0.0625")
+    let many = try #require(PairedComparison(differences: (1...101).map { Ratio($0) }))
+    #expect(many.wilcoxonProbability == nil)
+    #expect(many.wilcoxonObstacle == "over more than 100 pairs the exact one is not computed")
     let zeros = try #require(
         PairedComparison(differences: [0, 0, 1, 2, 3, 4, 5].map { Ratio($0) }))
     #expect(zeros.wilcoxonObstacle?.hasPrefix("over 5 differing pairs") == true)
