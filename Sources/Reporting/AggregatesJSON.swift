@@ -30,12 +30,14 @@ extension Report {
             writer.field("best_by_final_accuracy", choice.criteria?.bestByFinalAccuracy)
             writer.field("best_by_mean_rank", choice.criteria?.bestByMeanRank)
             writer.key("missing")
-            writeMissing(choice.trials, to: &writer)
-            writer.field("seed", choice.seed)
+            writeMissing(choice.trials.flatMap { $0 }, to: &writer)
+            writer.key("seeds")
+            writer.array(choice.seeds) { $0.value($1) }
             writer.field("shared_cycles", choice.sharedCycles)
             writer.field("strategy", choice.strategyName)
             writer.key("tied")
             writer.array(choice.wins?.tied ?? []) { $0.value($1) }
+            writer.field("time_seeded", choice.isTimeSeeded)
             writer.key("wins")
             writer.array(choice.wins?.wins ?? []) { writer, win in
                 writer.object { writer in

@@ -16,14 +16,13 @@ extension Report {
 
     /// Which step is best, and how surely.
     private func choiceFindings(_ results: DatasetResults) -> [String] {
-        // Many seeds have a mean to look at, in which a single choice is a detail.
-        guard results.fixedSeedResults.count == 1 else { return [] }
-        return results.choices.map { choice in
+        results.choices.map { choice in
             guard let wins = choice.wins, let criteria = choice.criteria else {
-                let missing = choice.trials.count { !$0.isComplete }
-                return "No gradient step of \(choice.strategyName) can be chosen at seed "
-                    + "\(choice.seed) yet, as \(counted(missing, "trial")) of "
-                    + "\(choice.trials.count) \(missing == 1 ? "is" : "are") incomplete."
+                let trials = choice.trials.flatMap { $0 }
+                let missing = trials.count { !$0.isComplete }
+                return "No gradient step of \(choice.strategyName) can be chosen at "
+                    + "\(choice.seedWords) yet, as \(counted(missing, "trial")) of "
+                    + "\(trials.count) \(missing == 1 ? "is" : "are") incomplete."
             }
             let most = counted(wins.wins.map(\.count).max() ?? 0, "win")
             let others = [
@@ -43,8 +42,8 @@ extension Report {
                     ? " Area, mean rank and final accuracy choose it too."
                     : " Every other criterion agrees."
                 : " That is not sure: it would be \(joined(opposed))."
-            return "\(wins.best) gradient steps is the choice for \(choice.strategyName) at seed "
-                + "\(choice.seed), \(tie).\(certainty)"
+            return "\(wins.best) gradient steps is the choice for \(choice.strategyName) at "
+                + "\(choice.seedWords), \(tie).\(certainty)"
         }
     }
 
@@ -55,11 +54,8 @@ extension Report {
             let randomArea = random.area
         else { return [] }
         let others = rows[0].trials.filter { $0.id != random.id && $0.isComplete }
-        let chosen = results.choices.compactMap { choice in
-            choice.wins.flatMap { wins in
-                choice.trials.first { $0.configuration.strategy.gradientSteps == wins.best }
-            }
-        }
+        let chosen = results.choices.filter { !$0.isTimeSeeded }
+            .compactMap { $0.best.flatMap(rows[0].trial) }
         let plain = others.filter { $0.configuration.strategy.gradientSteps == nil }
         var findings = (chosen + plain).flatMap { curveFindings($0, over: random) }
         let above = others.filter { ($0.area ?? randomArea) > randomArea }

@@ -54,14 +54,13 @@ extension Report {
 
     private func fixedSeedBlocks(_ results: DatasetResults, title: String) -> [Block] {
         let seeds = results.fixedSeedResults
-        let choices = results.choices
+        let choices = results.choices.map { Block.table(choiceTable($0, title: title)) }
         var blocks: [Block] = []
         for row in seeds.prefix(maximumSeedTables) {
             let title = "\(title), seed \(row.seed)"
             blocks.append(.table(seedTable(results, row, title: title)))
-            for choice in choices where choice.seed == row.seed {
-                blocks.append(.table(choiceTable(choice, title: title)))
-            }
+            // With a single seed the choice stands below the table that it is read from.
+            if seeds.count == 1 { blocks += choices }
             blocks += [
                 pointsTable(results, row, title: title), ratioTable(results, row, title: title),
                 gainTable(results, row, title: title), curveTable(row, title: title),
@@ -73,7 +72,7 @@ extension Report {
                     "\(seeds.count - maximumSeedTables) more seeds are in the JSON and CSV output.")
             )
         }
-        return blocks
+        return seeds.count == 1 ? blocks : blocks + choices
     }
 
     private func manySeedBlocks(_ results: DatasetResults, title: String) -> [Block] {
