@@ -52,8 +52,7 @@ let package = Package(
     ],
     targets: [
         // System libraries: a module map and a shim.h each.
-        .systemLibrary(
-            name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
@@ -78,22 +77,26 @@ let package = Package(
         // Storage, sockets and the shells around the core.
         library("Journal", ["SweepModel", grdb]),
         library("Transport", ["Wire", "CZeroMQ"]),
+        library("ChildProcess", []),
         library(
             "CoordinatorService",
-            ["SweepModel", "Wire", "Coordinator", "Journal", "Transport", logging]),
-        library("WorkerService", ["SweepModel", "Wire", "Transport", logging]),
+            [
+                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
+                logging,
+            ]),
+        library("WorkerService", ["SweepModel", "Wire", "Transport", "ChildProcess", logging]),
         .executableTarget(
             name: "alsweep",
             dependencies: [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "Datasets",
                 "Classifier", "ActiveLearning", "Digests", "Reporting", "CoordinatorService",
-                "WorkerService", argumentParser, logging,
+                "WorkerService", "ChildProcess", argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 
         tests("SweepModel", ["SweepModel"]),
-        tests("Wire", ["Wire"]),
-        tests("Coordinator", ["Coordinator"]),
+        tests("Wire", ["Wire", "SweepModel"]),
+        tests("Coordinator", ["Coordinator", "SweepModel", "Wire", orderedCollections]),
         tests("Reporting", ["Reporting"], fixtures: true),
         tests("Digests", ["Digests"]),
         tests("Datasets", ["Datasets", "Classifier"], fixtures: true, settings: numericSettings),
@@ -101,9 +104,10 @@ let package = Package(
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],
             fixtures: true, settings: numericSettings),
-        tests("Journal", ["Journal"]),
+        tests("Journal", ["Journal", "SweepModel", grdb]),
         tests("Transport", ["Transport"]),
+        tests("WorkerService", ["WorkerService", "SweepModel", "Wire"]),
         tests("Repository", []),
-        tests("Acceptance", ["SweepModel", "alsweep"]),
+        tests("Acceptance", ["ChildProcess", "alsweep"]),
     ]
 )

@@ -31,18 +31,29 @@ public protocol ClassifierEngine: AnyObject {
     func evaluate(
         images: Span<Float>, imageCount: Int, logits: inout MutableSpan<Float>
     ) throws(ClassifierError)
+
+    /// The network's answers with running statistics, and what its linear layer saw.
+    ///
+    /// - Parameters:
+    ///   - images: normalised, NCHW `(imageCount, 3, 32, 32)`.
+    ///   - logits: row-major `(imageCount, classes)`; overwritten.
+    ///   - features: the pooled features, row-major `(imageCount, featureCount)`; overwritten.
+    func evaluate(
+        images: Span<Float>, imageCount: Int, logits: inout MutableSpan<Float>,
+        features: inout MutableSpan<Float>
+    ) throws(ClassifierError)
 }
 
-/// Stochastic gradient descent with momentum and weight decay:
-/// g ← g + wd·p; b ← g on the first step and m·b + g after; p ← p − lr·b.
-public struct SGD: Hashable, Sendable {
-    public var learningRate: Float
-    public var momentum: Float
-    public var weightDecay: Float
+/// An engine that shows what its last training step computed, for tests against other programs.
+package protocol InspectableEngine: ClassifierEngine {
+    /// The logits of the last training step, row-major `(batch, classes)`.
+    var trainingLogits: [Float] { get }
 
-    public init(learningRate: Float, momentum: Float, weightDecay: Float) {
-        self.learningRate = learningRate
-        self.momentum = momentum
-        self.weightDecay = weightDecay
-    }
+    /// Where set, called between the forward and the backward pass of a training step with what
+    /// every relu let through, NCHW, under the name of the batch norm before it.
+    var rectifierObserver: ((_ name: String, _ output: [Float]) -> Void)? { get set }
+
+    /// The gradients of the last training step, without weight decay, in PyTorch's layouts and in
+    /// the order of the network's trained entries.
+    func gradients() throws(ClassifierError) -> [NetworkState.Tensor]
 }

@@ -1,1 +1,359 @@
-// Sources of CoordinatorService.
+import Coordinator
+import Foundation
+import Journal
+import Logging
+import SweepModel
+import Transport
+import Wire
+
+/// How a coordinator is set up.
+public struct CoordinatorSettings: Sendable {
+    public var sweep: Sweep
+    /// The sweep file as submitted.
+    public var sweepText: String
+    public var folder: RunFolder
+    /// nil: where the run's last coordinator listened, or any free port of the loopback interface.
+    public var endpoint: Endpoint?
+    public var certificate: ServerCertificate?
+    public var options: Coordinator.Options
+    /// Slots of the worker that is started here; 0 is none.
+    public var localWorker: LocalWorkerSettings?
+
+    public init(
+        sweep: Sweep, sweepText: String, folder: RunFolder, endpoint: Endpoint?,
+        certificate: ServerCertificate?, options: Coordinator.Options,
+        localWorker: LocalWorkerSettings?
+    ) {
+        self.sweep = sweep
+        self.sweepText = sweepText
+        self.folder = folder
+        self.endpoint = endpoint
+        self.certificate = certificate
+        self.options = options
+        self.localWorker = localWorker
+    }
+}
+
+/// What a coordinator tells its user.
+public enum CoordinatorNotice: Sendable {
+    case listening(Endpoint)
+    case recorded(Record)
+    case workerJoined(host: String, slots: Int)
+    case workerLeft(host: String)
+    case refusedWorker(reason: String)
+    /// Nothing is accepted until it can be stored again.
+    case storageFailed(JournalError)
+    case storageRecovered
+    case localWorkerFailed(reason: String)
+    case stopping
+    /// Time has passed: a display may be brought up to date.
+    case ticked
+}
+
+/// The shell around the state machine: one thread that owns journal, socket and signals.
+/// What an event appends is on disk before anything it sends leaves.
+public final class CoordinatorService {
+    /// So many messages share one commit.
+    private static let commitBatch = 256
+    private static let tickMs: Int64 = 1_000
+    private static let storageRetryMs = 2_000
+    /// The last messages get so long to leave.
+    private static let lingerMs = 2_000
+
+    private let settings: CoordinatorSettings
+    private let logger: Logger
+    private let lock: RunLock
+    private let journal: Journal
+    private let context: Context
+    private let authenticator: Authenticator?
+    private let socket: RouterSocket
+    private let signals: SignalDescriptor
+    private var loop = PollLoop()
+    public private(set) var coordinator: Coordinator
+    public let endpoint: Endpoint
+    private let runIdentifier: String
+    private var peers: [WorkerID: Peer] = [:]
+    private var refusedRoutes: [PeerRoute] = []
+    private var messageNumber: UInt64 = 0
+    private var timer: Instant?
+    private var outcome: Outcome?
+    private var pendingActions: [Action] = []
+    private var localWorker: LocalWorker?
+    private var isStopping = false
+    private let notice: (CoordinatorNotice, Coordinator) -> Void
+
+    /// Takes the run in its hands and listens.
+    ///
+    /// - Throws: `RunInUse`, `JournalError` or `TransportError`.
+    public init(
+        settings: CoordinatorSettings, logger: Logger,
+        notice: @escaping (CoordinatorNotice, Coordinator) -> Void
+    ) throws {
+        self.settings = settings
+        self.logger = logger
+        self.notice = notice
+        // First of all: threads that are started later inherit the blocked signals, and one that
+        // did not would be ended by them.
+        SignalDescriptor.ignoreBrokenPipes()
+        signals = try SignalDescriptor([.interrupt, .terminate])
+        let folder = settings.folder
+        lock = try RunLock(path: folder.lock, folder: folder.path)
+        journal = try Journal.write(at: folder.journal)
+        coordinator = Coordinator(
+            sweep: settings.sweep, options: settings.options, history: try journal.history())
+        context = try Context()
+        var security = RouterSecurity.plain
+        if let certificate = settings.certificate {
+            let authenticator = try Authenticator(context: context)
+            for key in certificate.clientKeys { authenticator.allow(key, in: .worker) }
+            security = .curve(certificate.keys.secretKey, authenticator, .worker)
+            self.authenticator = authenticator
+        } else {
+            authenticator = nil
+        }
+        var options = SocketOptions.router
+        options.lingerMs = Self.lingerMs
+        socket = try RouterSocket(context: context, security: security, options: options)
+        endpoint = try Self.bind(socket, settings)
+        try (endpoint.description + "\n").write(
+            toFile: folder.endpoint, atomically: true, encoding: .utf8)
+        runIdentifier = URL(fileURLWithPath: folder.path).lastPathComponent
+    }
+
+    /// The last coordinator's address first, so that workers which went on without it find this one.
+    private static func bind(
+        _ socket: borrowing RouterSocket, _ settings: CoordinatorSettings
+    ) throws -> Endpoint {
+        if let endpoint = settings.endpoint { return try socket.bind(to: endpoint) }
+        if let text = try? String(contentsOfFile: settings.folder.endpoint, encoding: .utf8),
+            let last = try? Endpoint(text.trimmingCharacters(in: .whitespacesAndNewlines)),
+            let bound = try? socket.bind(to: last)
+        {
+            return bound
+        }
+        return try socket.bind(to: .tcp(host: "127.0.0.1", port: 0))
+    }
+
+    /// Runs until every trial is settled or the user stops it.
+    public func run() throws -> Outcome {
+        let socketWatch = loop.watch(socket)
+        let signalWatch = loop.watch(signals)
+        let authenticatorWatch = authenticator.map { loop.watch($0) }
+        notice(.listening(endpoint), coordinator)
+        handle(.started(submission()))
+        try performActions()
+        try startLocalWorker()
+        var lastTick = monotonicMilliseconds()
+        while outcome == nil {
+            let ready = try loop.wait(timeoutMs: waitMilliseconds(lastTick: lastTick))
+            if let watch = authenticatorWatch, ready.contains(watch) { answerHandshakes() }
+            if ready.contains(signalWatch) { try readSignals() }
+            if ready.contains(socketWatch) { readMessages() }
+            if let reason = try localWorker?.keepAlive(ready, in: &loop) {
+                notice(.localWorkerFailed(reason: reason), coordinator)
+            }
+            let now = monotonicMilliseconds()
+            if let timer, now >= timer.milliseconds {
+                self.timer = nil
+                handle(.timerFired)
+            }
+            try performActions()
+            if now - lastTick >= Self.tickMs {
+                lastTick = now
+                notice(.ticked, coordinator)
+            }
+        }
+        finishLocalWorker()
+        return outcome!
+    }
+
+    // MARK: Events
+
+    private func handle(_ event: Event) {
+        pendingActions += coordinator.handle(event, at: monotonicNow())
+    }
+
+    /// The seeds from the clock are consecutive seconds from now on. They are used, and journaled,
+    /// only if the run is new.
+    private func submission() -> SweepSubmitted {
+        let now = UInt64(Date().timeIntervalSince1970)
+        let seeds = (0..<settings.sweep.timeSeedCount).map { now + UInt64($0) }
+        return SweepSubmitted(
+            name: settings.sweep.name, text: settings.sweepText, timeSeeds: seeds)
+    }
+
+    private func readSignals() throws {
+        while signals.next() != nil {
+            if isStopping {
+                // Twice: at once. The journal holds all that was accepted.
+                localWorker?.kill()
+                outcome = .stopped
+                return
+            }
+            isStopping = true
+            notice(.stopping, coordinator)
+            handle(.stopRequested)
+        }
+    }
+
+    private func answerHandshakes() {
+        for refused in authenticator?.answerRequests() ?? [] {
+            logger.warning("refused a handshake", metadata: ["address": "\(refused.address)"])
+        }
+    }
+
+    private func readMessages() {
+        for _ in 0..<Self.commitBatch {
+            switch socket.receive() {
+            case nil: return
+            case .message(let peer, let frames): read(frames, from: peer)
+            case .malformed(let peer, let error): refuse(peer, error)
+            case .refused(let peer):
+                logger.warning("revoked key", metadata: ["address": "\(peer.address ?? "?")"])
+            }
+        }
+    }
+
+    private func read(_ frames: FrameMessage, from peer: Peer) {
+        do {
+            let header = try Header(bytes: frames.header)
+            let message = try Message(type: frames.type, body: frames.body)
+            if let known = peers[header.worker], known.key != peer.key {
+                logger.warning("another key's worker", metadata: ["worker": "\(header.worker)"])
+                return
+            }
+            peers[header.worker] = peer
+            handle(.received(message, from: header.worker))
+        } catch {
+            logger.warning(
+                "unreadable message",
+                metadata: ["address": "\(peer.address ?? "?")", "reason": "\(error)"])
+        }
+    }
+
+    /// Says it once per connection; only another version deserves an answer.
+    private func refuse(_ peer: Peer, _ error: FrameError) {
+        guard !refusedRoutes.contains(peer.route) else { return }
+        refusedRoutes = refusedRoutes.suffix(255) + [peer.route]
+        logger.warning(
+            "malformed message",
+            metadata: ["address": "\(peer.address ?? "?")", "reason": "\(error)"])
+        guard case .versionMismatch = error else { return }
+        notice(.refusedWorker(reason: error.description), coordinator)
+        send(.refused(reason: error.description), to: WorkerID(""), peer.route)
+    }
+
+    // MARK: Actions
+
+    /// First what must be on disk, then what may leave.
+    private func performActions() throws {
+        while !pendingActions.isEmpty {
+            let actions = pendingActions
+            pendingActions = []
+            let records = actions.compactMap { action in
+                if case .append(let record) = action { record } else { nil }
+            }
+            guard try store(records) else { return }
+            for record in records { notice(.recorded(record), coordinator) }
+            for action in actions {
+                switch action {
+                case .append: break
+                case .send(let message, let worker): deliver(message, to: worker)
+                case .setTimer(let instant): timer = instant
+                case .finished(let outcome): self.outcome = outcome
+                }
+            }
+        }
+    }
+
+    /// Tries until the records are stored; meanwhile nothing is accepted and nothing acknowledged.
+    ///
+    /// - Returns: false if the user gave up meanwhile.
+    private func store(_ records: [Record]) throws -> Bool {
+        guard !records.isEmpty else { return true }
+        var hasFailed = false
+        while true {
+            do throws(JournalError) {
+                try journal.append(records, at: Date())
+                if hasFailed { notice(.storageRecovered, coordinator) }
+                return true
+            } catch {
+                guard case .diskFull = error else { throw error }
+                if !hasFailed { notice(.storageFailed(error), coordinator) }
+                hasFailed = true
+                logger.error("the journal cannot be written", metadata: ["reason": "\(error)"])
+            }
+            var waiting = PollLoop()
+            let watch = waiting.watch(signals)
+            if try waiting.wait(timeoutMs: Self.storageRetryMs).contains(watch) {
+                while signals.next() != nil {}
+                localWorker?.kill()
+                outcome = .stopped
+                return false
+            }
+        }
+    }
+
+    private func deliver(_ message: Message, to worker: WorkerID) {
+        logJoining(message, worker)
+        guard let peer = peers[worker], send(message, to: worker, peer.route) else {
+            handle(.undelivered(message, to: worker))
+            return
+        }
+    }
+
+    private func logJoining(_ message: Message, _ worker: WorkerID) {
+        switch message {
+        case .welcome:
+            guard let session = coordinator.session(of: worker) else { return }
+            notice(.workerJoined(host: session.host, slots: session.slots), coordinator)
+        case .refused(let reason): notice(.refusedWorker(reason: reason), coordinator)
+        default: break
+        }
+    }
+
+    @discardableResult
+    private func send(_ message: Message, to worker: WorkerID, _ route: PeerRoute) -> Bool {
+        messageNumber += 1
+        let header = Header(
+            run: runIdentifier, epoch: coordinator.history.epoch, worker: worker,
+            messageNumber: messageNumber)
+        let result = socket.send(
+            FrameMessage(
+                type: message.type.rawValue, header: header.bytes(), body: message.body()),
+            to: route)
+        if result != .sent {
+            logger.debug("undelivered", metadata: ["to": "\(worker)", "result": "\(result)"])
+        }
+        return result == .sent
+    }
+
+    private func waitMilliseconds(lastTick: Int64) -> Int {
+        var next = lastTick + Self.tickMs
+        if let timer { next = min(next, timer.milliseconds) }
+        if let restart = localWorker?.restartTime { next = min(next, restart) }
+        return max(0, Int(next - monotonicMilliseconds()))
+    }
+
+    // MARK: The worker here
+
+    private func startLocalWorker() throws {
+        guard outcome == nil, let worker = settings.localWorker else { return }
+        localWorker = try LocalWorker(
+            worker, endpoint: endpoint, folder: settings.folder, in: &loop)
+    }
+
+    /// It ends by itself when the sweep is finished or stopped; it gets some seconds for it.
+    private func finishLocalWorker() {
+        localWorker?.waitForEnd(upToMs: 10_000)
+    }
+}
+
+/// A clock that no correction of the time moves.
+func monotonicMilliseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+}
+
+private func monotonicNow() -> Instant { Instant(milliseconds: monotonicMilliseconds()) }

@@ -69,3 +69,22 @@ public struct TrialConfiguration: Codable, Hashable, Sendable {
         min(initialCount + (cycle - 1) * addendumCount, poolCount)
     }
 }
+
+extension TrialConfiguration {
+    /// What a cycle costs: the images that go through the network, a scored one counting a third of
+    /// a trained one, times their cost at this width relative to width 64.
+    public func expectedImageSteps(inCycle cycle: Int) -> Double {
+        let labelled = labelledCount(inCycle: cycle)
+        var steps = Double(labelled * studyProtocol.epochs) + Double(testCount) / 3
+        if cycle < studyProtocol.cycles, strategy != .random {
+            steps += Double(poolCount - labelled) / 3
+        }
+        let relativeWidth = Double(studyProtocol.width) / 64
+        return steps * relativeWidth * relativeWidth
+    }
+
+    /// What the longest trials are found by.
+    public var expectedImageSteps: Double {
+        (1...studyProtocol.cycles).reduce(0) { $0 + expectedImageSteps(inCycle: $1) }
+    }
+}

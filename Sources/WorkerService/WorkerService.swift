@@ -1,1 +1,248 @@
-// Sources of WorkerService.
+import ChildProcess
+import Foundation
+import Logging
+import SweepModel
+import Transport
+import Wire
+
+/// How a worker is set up.
+public struct WorkerSettings: Sendable {
+    public var endpoint: Endpoint
+    public var certificate: ClientCertificate?
+    public var host: String
+    public var slots: Int
+    /// Threads of every trial's process.
+    public var threads: Int
+    public var dataFolder: String?
+    /// Where models and checkpoints go when the run's folder is not visible here.
+    public var scratchFolder: String
+    public var softwareVersion: String
+    public var leavesWithCoordinator: Bool
+    public var connectDelaySeconds: Int
+    public var idleExitSeconds: Int
+
+    public init(
+        endpoint: Endpoint, certificate: ClientCertificate?, host: String, slots: Int, threads: Int,
+        dataFolder: String?, scratchFolder: String, softwareVersion: String,
+        leavesWithCoordinator: Bool, connectDelaySeconds: Int, idleExitSeconds: Int
+    ) {
+        self.endpoint = endpoint
+        self.certificate = certificate
+        self.host = host
+        self.slots = slots
+        self.threads = threads
+        self.dataFolder = dataFolder
+        self.scratchFolder = scratchFolder
+        self.softwareVersion = softwareVersion
+        self.leavesWithCoordinator = leavesWithCoordinator
+        self.connectDelaySeconds = connectDelaySeconds
+        self.idleExitSeconds = idleExitSeconds
+    }
+}
+
+/// What a worker tells its user.
+public enum WorkerNotice: Sendable {
+    case joined(run: String)
+    case lostTouch
+    case started(Lease)
+    case finishedCycle(Lease, CycleResult)
+    case ended(Lease, fault: String?)
+    case handshakeFailed(String)
+}
+
+/// The shell around the agent: one thread that owns the socket, the children's pipes and the
+/// signals. It never computes; every trial is a child process.
+public final class WorkerService {
+    private static let pollIntervalMs = 250
+    /// The last messages get so long to leave.
+    private static let lingerMs = 5_000
+
+    private let settings: WorkerSettings
+    private let logger: Logger
+    private let notice: (WorkerNotice) -> Void
+    private let worker = WorkerID(UUID().uuidString.lowercased())
+    private var agent: Agent
+    private var children: [TrialProcess] = []
+    private var loop = PollLoop()
+    private let context: Context
+    private let socket: DealerSocket
+    private let monitor: SocketMonitor
+    private let signals: SignalDescriptor
+    /// Of the last welcome.
+    private var runIdentifier = ""
+    private var epoch = 0
+    private var messageNumber: UInt64 = 0
+    private var exit: AgentExit?
+    private var isStopping = false
+
+    public init(
+        settings: WorkerSettings, logger: Logger, notice: @escaping (WorkerNotice) -> Void
+    ) throws(TransportError) {
+        self.settings = settings
+        self.logger = logger
+        self.notice = notice
+        SignalDescriptor.ignoreBrokenPipes()
+        signals = try SignalDescriptor([.interrupt, .terminate])
+        context = try Context()
+        var options = SocketOptions.dealer
+        options.lingerMs = Self.lingerMs
+        socket = try DealerSocket(
+            context: context,
+            security: settings.certificate.map { .curve($0) } ?? .plain, options: options)
+        monitor = try socket.monitor()
+        agent = Agent(
+            options: Agent.Options(
+                host: settings.host, slots: settings.slots,
+                softwareVersion: settings.softwareVersion,
+                leavesWithCoordinator: settings.leavesWithCoordinator,
+                connectDelayMs: Int64(settings.connectDelaySeconds) * 1_000,
+                idleExitMs: Int64(settings.idleExitSeconds) * 1_000),
+            at: monotonicMilliseconds())
+    }
+
+    /// Works until the sweep is finished, the user stops it, or no coordinator is to be found.
+    public func run() throws(TransportError) -> AgentExit {
+        try socket.connect(to: settings.endpoint)
+        let socketWatch = loop.watch(socket)
+        let monitorWatch = loop.watch(monitor)
+        let signalWatch = loop.watch(signals)
+        handle(.ticked)
+        while exit == nil {
+            let ready = try loop.wait(timeoutMs: Self.pollIntervalMs)
+            if ready.contains(signalWatch) { readSignals() }
+            if ready.contains(monitorWatch) { readMonitor() }
+            if ready.contains(socketWatch) { readSocket() }
+            for child in children where ready.contains(child.watch) { read(child) }
+            handle(.ticked)
+        }
+        for child in children { child.process.kill(SIGKILL) }
+        return exit!
+    }
+
+    private func readSignals() {
+        while signals.next() != nil {
+            if isStopping {
+                exit = .stopped
+                return
+            }
+            isStopping = true
+            handle(.stopRequested)
+        }
+    }
+
+    private func readMonitor() {
+        while let event = monitor.next() {
+            logger.debug("connection", metadata: ["event": "\(event)"])
+            if case .handshakeFailed(_, let failure) = event {
+                notice(.handshakeFailed(failure.description))
+                if failure.isFinal { exit = .refused(failure.description) }
+            }
+        }
+    }
+
+    private func readSocket() {
+        while let arrival = socket.receive() {
+            switch arrival {
+            case .message(let frames): read(frames)
+            case .malformed(let error):
+                logger.warning("malformed message", metadata: ["reason": "\(error)"])
+                if case .versionMismatch = error { exit = .refused(error.description) }
+            }
+        }
+    }
+
+    private func read(_ frames: FrameMessage) {
+        do {
+            let header = try Header(bytes: frames.header)
+            let message = try Message(type: frames.type, body: frames.body)
+            guard header.worker == worker, header.epoch >= epoch || header.run != runIdentifier
+            else { return }
+            if case .welcome = message, header.run != runIdentifier || header.epoch != epoch {
+                runIdentifier = header.run
+                epoch = header.epoch
+                notice(.joined(run: runIdentifier))
+            }
+            handle(.received(message))
+        } catch {
+            logger.warning("unreadable message", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func handle(_ event: AgentEvent) {
+        let wasWelcome = agent.isWelcome
+        let actions = agent.handle(event, at: monotonicMilliseconds())
+        if wasWelcome, !agent.isWelcome, !isStopping { notice(.lostTouch) }
+        for action in actions {
+            switch action {
+            case .send(let message): send(message)
+            case .start(let assignment): start(assignment)
+            case .stop(let lease):
+                children.first { $0.lease == lease }?.stop()
+            case .exit(let reason): exit = reason
+            }
+        }
+    }
+
+    private func send(_ message: Message) {
+        messageNumber += 1
+        let header = Header(
+            run: runIdentifier, epoch: epoch, worker: worker, messageNumber: messageNumber)
+        let result = socket.send(
+            FrameMessage(
+                type: message.type.rawValue, header: header.bytes(), body: message.body()))
+        // A full queue loses nothing: hellos, heartbeats and reports are repeated.
+        if case .oversized(let byteCount, let limit) = result {
+            logger.error(
+                "message too large", metadata: ["bytes": "\(byteCount)", "limit": "\(limit)"])
+        }
+    }
+
+    private func start(_ assignment: Assignment) {
+        do {
+            let folder = try folder(for: assignment)
+            let process = try TrialProcess(assignment, folder: folder, settings: settings) {
+                loop.watch(.descriptor($0))
+            }
+            children.append(process)
+            notice(.started(assignment.lease))
+        } catch {
+            handle(.childEnded(assignment.lease, fault: (.crash, "\(error)")))
+        }
+    }
+
+    /// The run's own folder where it is visible, and a private one elsewhere.
+    private func folder(for assignment: Assignment) throws -> RunFolder {
+        let shared = RunFolder(assignment.runFolder)
+        if FileManager.default.fileExists(atPath: shared.journal) { return shared }
+        let own = RunFolder("\(settings.scratchFolder)/\(runIdentifier)")
+        for subfolder in own.subfolders {
+            try FileManager.default.createDirectory(
+                atPath: subfolder, withIntermediateDirectories: true)
+        }
+        return own
+    }
+
+    private func read(_ child: TrialProcess) {
+        for line in child.readLines() {
+            guard let line = ChildLine(line) else {
+                logger.warning("unreadable line", metadata: ["trial": "\(child.lease.trial)"])
+                continue
+            }
+            if case .cycle(let result) = line { notice(.finishedCycle(child.lease, result)) }
+            handle(.childSaid(line, child.lease))
+        }
+        guard child.hasEnded else { return }
+        loop.unwatch(child.watch)
+        children.removeAll { $0 === child }
+        let fault = child.fault()
+        notice(.ended(child.lease, fault: fault?.message))
+        handle(.childEnded(child.lease, fault: fault))
+    }
+}
+
+/// A clock that no correction of the time moves.
+func monotonicMilliseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+}

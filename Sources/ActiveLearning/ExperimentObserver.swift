@@ -1,0 +1,37 @@
+import SweepModel
+
+/// How far an experiment is.
+public struct EpochProgress: Hashable, Sendable {
+    /// Counted from 1.
+    public var cycle: Int
+    /// Finished epochs of the cycle.
+    public var epoch: Int
+    public var epochCount: Int
+
+    public init(cycle: Int, epoch: Int, epochCount: Int) {
+        self.cycle = cycle
+        self.epoch = epoch
+        self.epochCount = epochCount
+    }
+}
+
+/// What an experiment tells while it runs, and how it is stopped. Called on the experiment's own
+/// thread, which waits.
+public struct ExperimentObserver {
+    /// After every epoch.
+    public var onEpoch: (EpochProgress) -> Void
+    /// After every cycle, with all that the next one needs.
+    public var onCycle: (CycleResult, ExperimentCheckpoint) -> Void
+    /// Asked before every batch; true ends the experiment with `ExperimentError.stopped`.
+    public var shouldStop: () -> Bool
+
+    public init(
+        onEpoch: @escaping (EpochProgress) -> Void = { _ in },
+        onCycle: @escaping (CycleResult, ExperimentCheckpoint) -> Void = { _, _ in },
+        shouldStop: @escaping () -> Bool = { false }
+    ) {
+        self.onEpoch = onEpoch
+        self.onCycle = onCycle
+        self.shouldStop = shouldStop
+    }
+}

@@ -1,0 +1,242 @@
+import Classifier
+import Datasets
+import Digests
+import SweepModel
+
+/// An experiment under way: the state that changes from cycle to cycle.
+struct ExperimentRun {
+    let experiment: Experiment
+    let engine: any ClassifierEngine
+    let observer: ExperimentObserver
+
+    private var pool: LabelledPool
+    private var strategy: any QueryStrategy
+    private var results: [CycleResult]
+
+    init(
+        experiment: Experiment, engine: any ClassifierEngine, observer: ExperimentObserver,
+        checkpoint: ExperimentCheckpoint?
+    ) {
+        self.experiment = experiment
+        self.engine = engine
+        self.observer = observer
+        let configuration = experiment.configuration
+        if let checkpoint {
+            pool = checkpoint.pool
+            strategy = configuration.strategy(from: checkpoint.strategy)
+            results = checkpoint.results
+        } else {
+            var generator = CPythonRandom(seed: configuration.seed)
+            pool = LabelledPool(
+                count: configuration.poolCount, initialCount: configuration.initialCount,
+                generator: &generator)
+            strategy = configuration.strategy(drawingFrom: generator)
+            results = []
+        }
+    }
+
+    private var configuration: TrialConfiguration { experiment.configuration }
+    private var study: StudyProtocol { experiment.configuration.studyProtocol }
+
+    /// The state after the last finished cycle.
+    func checkpoint() throws(ExperimentError) -> ExperimentCheckpoint {
+        ExperimentCheckpoint(
+            configuration: configuration, results: results, network: try networkState(),
+            pool: pool, strategy: strategy.state)
+    }
+
+    /// Trains, evaluates and buys labels.
+    mutating func runCycle() throws(ExperimentError) -> CycleResult {
+        let cycle = results.count + 1
+        let labelled = pool.sortedLabelled
+        let clock = ContinuousClock()
+        let start = clock.now
+
+        let trainLoss = try train(on: labelled, cycle: cycle)
+        let trained = clock.now
+
+        let (correct, testLoss) = try evaluate(cycle: cycle)
+        let evaluated = clock.now
+
+        let query = cycle < study.cycles ? try buyLabels(cycle: cycle) : nil
+        let result = CycleResult(
+            cycle: cycle, labelled: labelled.count, correct: correct,
+            total: experiment.test.count, testLoss: testLoss, trainLoss: trainLoss,
+            labelledDigest: digest(ofIndices: labelled).hexadecimal,
+            weightsDigest: try networkState().digest.hexadecimal, query: query,
+            trainSeconds: (trained - start).seconds,
+            evaluateSeconds: (evaluated - trained).seconds,
+            querySeconds: query == nil ? 0 : (clock.now - evaluated).seconds)
+        results.append(result)
+        return result
+    }
+
+    /// - Parameter labelled: sorted pool indices.
+    /// - Returns: the mean cross-entropy of the last epoch.
+    private func train(on labelled: [Int], cycle: Int) throws(ExperimentError) -> Double {
+        if study.reset && cycle > 1 {
+            do {
+                try engine.load(experiment.initialNetwork(cycle: cycle))
+            } catch {
+                throw .classifier(error)
+            }
+        }
+        engine.restartOptimizer()
+        var loss = 0.0
+        for epoch in 0..<study.epochs {
+            loss = try trainEpoch(epoch, on: labelled, cycle: cycle)
+            observer.onEpoch(
+                EpochProgress(cycle: cycle, epoch: epoch + 1, epochCount: study.epochs))
+        }
+        return loss
+    }
+
+    /// One pass over the labelled images, in an order and with augmentations that depend on seed,
+    /// cycle, epoch and the labelled set alone.
+    private func trainEpoch(
+        _ epoch: Int, on labelled: [Int], cycle: Int
+    ) throws(ExperimentError) -> Double {
+        let assembly = BatchAssembly(experiment.pool)
+        let optimizer = SGD(
+            learningRate: Float(study.learningRate(inEpoch: epoch)),
+            momentum: Float(study.momentum), weightDecay: Float(study.weightDecay))
+        var order = labelled
+        var orderStream = stream(.epochPermutation, cycle: cycle, epoch: epoch)
+        orderStream.shuffle(&order)
+        var augmentations = stream(.augmentation, cycle: cycle, epoch: epoch)
+
+        let batchCapacity = min(study.batchSize, order.count)
+        var batch = [Float](
+            repeating: 0, count: batchCapacity * BatchAssembly.imageFloatCount)
+        var labels = [Int32](repeating: 0, count: batchCapacity)
+        var lossSum = 0.0
+        for start in stride(from: 0, to: order.count, by: study.batchSize) {
+            guard !observer.shouldStop() else { throw .stopped(cycle: cycle) }
+            let count = min(study.batchSize, order.count - start)
+            var images = batch.mutableSpan
+            for slot in 0..<count {
+                let index = order[start + slot]
+                assembly.write(index, augmentations.augmentation(), toSlot: slot, of: &images)
+                labels[slot] = Int32(experiment.pool.labels[index])
+            }
+            let loss: Double
+            do {
+                loss = try engine.trainStep(
+                    images: batch.span.extracting(0..<count * BatchAssembly.imageFloatCount),
+                    labels: labels.span.extracting(0..<count), optimizer: optimizer)
+            } catch {
+                throw .classifier(error)
+            }
+            guard loss.isFinite else { throw .diverged(cycle: cycle) }
+            lossSum += loss * Double(count)
+        }
+        return lossSum / Double(order.count)
+    }
+
+    /// - Returns: the test images whose class was found, and their mean cross-entropy.
+    private func evaluate(
+        cycle: Int
+    ) throws(ExperimentError) -> (correct: Int, loss: Double) {
+        let test = experiment.test
+        let classifier = classifier(of: test, cycle: cycle)
+        let logits = try classifier.logits(of: Array(0..<test.count))
+        let rows = logits.span
+        var correct = 0
+        var loss = 0.0
+        for index in 0..<test.count {
+            let range = index * test.classCount..<(index + 1) * test.classCount
+            let label = Int(test.labels[index])
+            correct += predictedClass(rows.extracting(range)) == label ? 1 : 0
+            loss += crossEntropy(rows.extracting(range), label: label)
+        }
+        return (correct, loss / Double(test.count))
+    }
+
+    /// Asks the strategy and labels what it picks.
+    private mutating func buyLabels(cycle: Int) throws(ExperimentError) -> QueryResult {
+        let classifier = classifier(of: experiment.pool, cycle: cycle)
+        let labels = experiment.pool.labels
+        let picks = try strategy.picks(
+            for: QueryRequest(
+                seed: configuration.seed, cycle: cycle, unlabelled: pool.unlabelled,
+                count: min(configuration.addendumCount, pool.unlabelled.count), labels: labels,
+                classifier: classifier))
+        let isWrong: [Bool]
+        if let known = picks.isWrong {
+            isWrong = known
+        } else {
+            let logits = try classifier.logits(of: picks.indices)
+            isWrong = classifier.isWrong(picks.indices, labels: labels, logits: logits)
+        }
+        pool.label(picks.indices)
+
+        var classCounts = [Int](repeating: 0, count: experiment.pool.classCount)
+        for index in picks.indices { classCounts[Int(labels[index])] += 1 }
+        let wrongCount = isWrong.count { $0 }
+        return QueryResult(
+            picks: picks.indices, hitRate: Double(wrongCount) / Double(max(1, isWrong.count)),
+            classCounts: classCounts, meanQ: picks.meanQ, firstLoss: picks.firstLoss,
+            lastLoss: picks.lastLoss)
+    }
+
+    private func classifier(of images: ImageSet, cycle: Int) -> PoolClassifier {
+        PoolClassifier(
+            engine: engine, assembly: BatchAssembly(images),
+            batchSize: PoolClassifier.defaultBatchSize, cycle: cycle,
+            shouldStop: observer.shouldStop)
+    }
+
+    private func stream(_ purpose: RandomPurpose, cycle: Int, epoch: Int) -> RandomStream {
+        RandomStream(seed: configuration.seed, purpose: purpose, cycle: cycle, epoch: epoch)
+    }
+
+    private func networkState() throws(ExperimentError) -> NetworkState {
+        do {
+            return try engine.state()
+        } catch {
+            throw .classifier(error)
+        }
+    }
+}
+
+extension TrialConfiguration {
+    /// The strategy before its first query.
+    fileprivate func strategy(drawingFrom generator: CPythonRandom) -> any QueryStrategy {
+        switch strategy {
+        case .random: strategy(from: .random(generator))
+        case .dqn: strategy(from: .dqn(nil))
+        }
+    }
+
+    /// The strategy as it was after a query.
+    fileprivate func strategy(from state: StrategyState) -> any QueryStrategy {
+        switch (strategy, state) {
+        case (.random, .random(let generator)):
+            return RandomStrategy(generator: generator)
+        case (.dqn(let gradientSteps), .dqn(let learner)):
+            return DQNStrategy(
+                gradientSteps: gradientSteps, poolTransform: studyProtocol.poolTransform,
+                learner: learner)
+        default:
+            preconditionFailure("the state of another strategy than \(strategy.label)")
+        }
+    }
+}
+
+extension NetworkState {
+    /// SHA-256 of the parameters and running statistics, in the order of the `state_dict`.
+    public var digest: Digest {
+        var stream: DigestStream
+        do {
+            stream = try DigestStream(.sha256)
+        } catch {
+            preconditionFailure("every libcrypto has SHA-256: \(error)")
+        }
+        forEachTensorBytes { _, bytes in stream.update(bytes.span.bytes) }
+        return stream.finish()
+    }
+}
+
+extension Duration {
+    fileprivate var seconds: Double { self / .seconds(1) }
+}

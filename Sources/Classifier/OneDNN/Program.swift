@@ -1,0 +1,151 @@
+import COneDNN
+
+/// One step of a program.
+enum Step {
+    case primitive(Primitive)
+    /// into ← relu(into + other).
+    case rectifiedSum(into: Memory, other: Memory)
+    /// into ← (into + other)·[active > 0]; without `other`, into·[active > 0].
+    case maskedSum(into: Memory, other: Memory?, active: Memory)
+    /// into ← into + other.
+    case sum(into: Memory, other: Memory)
+}
+
+/// A fixed sequence of operations on tensors in an arena, built once for a batch size.
+final class Program {
+    private let steps: [(kind: StepKind, step: Step)]
+    private let places: [(memory: Memory, offset: Int)]
+    private let byteCount: Int
+    private var boundGeneration = -1
+
+    fileprivate init(
+        steps: [(kind: StepKind, step: Step)], places: [(memory: Memory, offset: Int)],
+        byteCount: Int
+    ) {
+        self.steps = steps
+        self.places = places
+        self.byteCount = byteCount
+    }
+
+    var stepCount: Int { steps.count }
+
+    /// Gives every tensor its address, unless they are where they were.
+    func bind(to arena: Arena) throws(ClassifierError) {
+        arena.reserve(byteCount: byteCount)
+        guard boundGeneration != arena.generation else { return }
+        for place in places {
+            try place.memory.bind(to: arena.address + place.offset)
+        }
+        boundGeneration = arena.generation
+    }
+
+    /// Runs some of the steps.
+    func run(
+        _ range: Range<Int>, _ device: Device, profile: Profile?
+    ) throws(ClassifierError) {
+        for entry in steps[range] {
+            let start = profile.map { _ in Profile.threadSeconds }
+            switch entry.step {
+            case .primitive(let primitive): try primitive.run(device)
+            case .rectifiedSum(let into, let other): addAndRectify(into.floats, other.floats)
+            case .maskedSum(let into, let other, let active):
+                addAndMask(into.floats, other?.floats, active.floats)
+            case .sum(let into, let other): add(into.floats, other.floats)
+            }
+            if let profile, let start {
+                try device.wait()
+                profile.add(entry.kind, since: start)
+            }
+        }
+        try device.wait()
+    }
+}
+
+/// Builds a program: places tensors in the arena, and inserts a reorder wherever the layout that
+/// an operation wants is not the one its input has.
+struct ProgramBuilder {
+    let device: Device
+    /// For operations without post-ops.
+    let attributes: Attributes
+    private var plan = ArenaPlan()
+    private var steps: [(kind: StepKind, step: Step)] = []
+    private var places: [(memory: Memory, offset: Int)] = []
+    private var regions: [ObjectIdentifier: Range<Int>] = [:]
+    private var scratchpads: [Memory] = []
+
+    init(device: Device) throws(ClassifierError) {
+        self.device = device
+        attributes = try Attributes()
+    }
+
+    var stepCount: Int { steps.count }
+
+    /// A tensor in the arena, with undefined contents until a step writes it.
+    mutating func tensor(_ layout: Layout) throws(ClassifierError) -> Memory {
+        let memory = try Memory(layout, device)
+        let region = plan.acquire(byteCount: layout.byteCount)
+        regions[ObjectIdentifier(memory)] = region
+        places.append((memory, region.lowerBound))
+        return memory
+    }
+
+    /// Lets later tensors have this one's place.
+    mutating func release(_ memory: Memory) {
+        guard let region = regions.removeValue(forKey: ObjectIdentifier(memory)) else {
+            preconditionFailure("only a tensor of the arena is released, and once")
+        }
+        plan.release(region)
+    }
+
+    mutating func append(
+        _ kind: StepKind, _ description: PrimitiveDescription,
+        _ tensors: [(role: Int32, memory: Memory)]
+    ) throws(ClassifierError) {
+        var tensors = tensors
+        let layout = try description.layout(dnnl_query_scratchpad_md)
+        if layout.byteCount > 0 {
+            let scratchpad = try Memory(layout, device)
+            scratchpads.append(scratchpad)
+            tensors.append((DNNL_ARG_SCRATCHPAD, scratchpad))
+        }
+        steps.append((kind, .primitive(try Primitive(description, tensors))))
+    }
+
+    mutating func append(_ kind: StepKind, _ step: Step) {
+        steps.append((kind, step))
+    }
+
+    /// Copies a tensor into another of the same shape.
+    mutating func reorder(_ from: Memory, to: Memory) throws(ClassifierError) {
+        let description = try PrimitiveDescription("dnnl_reorder_primitive_desc_create") {
+            onednn_reorder(
+                $0, device.engine, from.layout.handle, to.layout.handle, attributes.handle)
+        }
+        try append(.reorder, description, [(DNNL_ARG_FROM, from), (DNNL_ARG_TO, to)])
+    }
+
+    /// The tensor itself where it has the layout already, else a reordered copy.
+    mutating func bring(_ memory: Memory, to layout: Layout) throws(ClassifierError) -> Memory {
+        guard !memory.layout.isSame(as: layout) else { return memory }
+        let copy = try tensor(layout)
+        try reorder(memory, to: copy)
+        return copy
+    }
+
+    /// Releases what `bring` made, if it made anything.
+    mutating func release(_ memory: Memory, broughtFrom original: Memory) {
+        if memory !== original {
+            release(memory)
+        }
+    }
+
+    /// All scratchpads share one place, because one primitive runs at a time. It lies behind the
+    /// tensors: a place that is free at the end was some tensor's in between.
+    func finish() -> Program {
+        let offset = plan.byteCount
+        let byteCount = scratchpads.map(\.layout.byteCount).max() ?? 0
+        return Program(
+            steps: steps, places: places + scratchpads.map { ($0, offset) },
+            byteCount: offset + byteCount)
+    }
+}

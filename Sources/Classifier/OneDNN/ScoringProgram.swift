@@ -1,0 +1,167 @@
+import COneDNN
+
+/// The convolutions with their batch norms folded in, for scoring with running statistics.
+final class FoldedStore {
+    /// w·γ/√(σ² + ε) and β − μ·γ/√(σ² + ε).
+    struct Slot {
+        let weights: Memory
+        let bias: Memory
+    }
+
+    private let device: Device
+    private let buffer: PageBuffer
+    private var slots: [String: Slot] = [:]
+
+    init(
+        _ network: ResNet18, _ device: Device,
+        weightLayout: (ResNet18.Convolution) throws(ClassifierError) -> Layout
+    ) throws(ClassifierError) {
+        self.device = device
+        var plan = ArenaPlan()
+        var offsets: [String: (weights: Int, bias: Int)] = [:]
+        for unit in network.units {
+            let name = unit.convolution.name
+            let slot = Slot(
+                weights: try Memory(weightLayout(unit.convolution), device),
+                bias: try Memory(.plain([unit.convolution.outputChannels]), device))
+            slots[name] = slot
+            offsets[name] = (
+                plan.acquire(byteCount: slot.weights.layout.byteCount).lowerBound,
+                plan.acquire(byteCount: slot.bias.layout.byteCount).lowerBound
+            )
+        }
+        buffer = PageBuffer(byteCount: plan.byteCount)
+        for unit in network.units {
+            let name = unit.convolution.name
+            try slots[name]!.weights.bind(to: buffer.address + offsets[name]!.weights)
+            try slots[name]!.bias.bind(to: buffer.address + offsets[name]!.bias)
+        }
+    }
+
+    subscript(convolution: ResNet18.Convolution) -> Slot { slots[convolution.name]! }
+
+    func fold(
+        _ unit: ResNet18.Unit, _ store: ParameterStore, _ running: RunningStatistics
+    ) throws(ClassifierError) {
+        var weights = try store.values(unit.convolution.name + ".weight")
+        let scales = try store.values(unit.normName + ".weight")
+        var shifts = try store.values(unit.normName + ".bias")
+        let fanIn = unit.convolution.fanIn
+        for channel in scales.indices {
+            let deviation = (running.variance[channel] + ResNet18.epsilon).squareRoot()
+            let factor = scales[channel] / deviation
+            shifts[channel] -= running.mean[channel] * factor
+            for index in channel * fanIn..<(channel + 1) * fanIn {
+                weights[index] *= factor
+            }
+        }
+        try write(weights, to: self[unit.convolution].weights, device)
+        try write(shifts, to: self[unit.convolution].bias, device)
+    }
+}
+
+/// The forward pass with running statistics, of one batch size.
+final class ScoringProgram {
+    let program: Program
+    /// Plain NCHW images.
+    let input: Memory
+    /// Row-major `(batch, featureCount)`.
+    let features: Memory
+    /// Row-major `(batch, classes)`.
+    let logits: Memory
+
+    init(
+        _ network: ResNet18, batch: Int, _ store: ParameterStore, _ folded: FoldedStore,
+        _ device: Device, type: dnnl_data_type_t
+    ) throws(ClassifierError) {
+        var builder = try ScoringBuilder(batch: batch, folded, device, type: type)
+        input = try builder.program.tensor(
+            .plain([batch, ResNet18.imageChannels, ResNet18.imageSide, ResNet18.imageSide]))
+        var output = try builder.append(network.stem.convolution, input, withRelu: true)
+        for block in network.blocks {
+            output = try builder.append(block, output)
+        }
+        let layer = try LinearLayer(network, batch: batch)
+        let pool = try builder.operations.pool(
+            network, dnnl_forward_inference, batch: batch, source: output.layout)
+        let pooled = try builder.program.tensor(pool.layout(dnnl_query_dst_md))
+        try builder.program.append(
+            .pool, pool, [(DNNL_ARG_SRC_0, output), (DNNL_ARG_DST_0, pooled)])
+        features = try builder.program.bring(pooled, to: layer.source)
+        logits = try builder.program.tensor(layer.destination)
+        try builder.program.append(
+            .linear, layer.forward(dnnl_forward_inference, builder.operations),
+            [
+                (DNNL_ARG_SRC_0, features), (DNNL_ARG_WEIGHTS_0, store["linear.weight"].value),
+                (DNNL_ARG_BIAS, store["linear.bias"].value), (DNNL_ARG_DST_0, logits),
+            ])
+        program = builder.program.finish()
+    }
+}
+
+private struct ScoringBuilder {
+    var program: ProgramBuilder
+    let operations: Operations
+    private let batch: Int
+    private let folded: FoldedStore
+    private let relu: Attributes
+    private let sumRelu: Attributes
+
+    init(
+        batch: Int, _ folded: FoldedStore, _ device: Device, type: dnnl_data_type_t
+    ) throws(ClassifierError) {
+        program = try ProgramBuilder(device: device)
+        operations = Operations(device: device, attributes: program.attributes, type: type)
+        self.batch = batch
+        self.folded = folded
+        relu = try Attributes(relu: true)
+        sumRelu = try Attributes(sum: true, relu: true)
+    }
+
+    /// - Parameter input: released.
+    mutating func append(
+        _ block: ResNet18.Block, _ input: Memory
+    ) throws(ClassifierError) -> Memory {
+        let hidden = try append(block.first.convolution, input, withRelu: true)
+        var side = input
+        if let shortcut = block.shortcut {
+            side = try append(shortcut.convolution, input, withRelu: false)
+            program.release(input)
+        }
+        // The second convolution adds itself to the shortcut in place, then applies relu.
+        let description = try operations.foldedConvolution(
+            block.second.convolution, batch: batch, sumRelu)
+        let output = try program.bring(side, to: description.layout(dnnl_query_dst_md))
+        program.release(side, broughtFrom: output)
+        try append(block.second.convolution, description, hidden, output)
+        program.release(hidden)
+        return output
+    }
+
+    mutating func append(
+        _ convolution: ResNet18.Convolution, _ input: Memory, withRelu: Bool
+    ) throws(ClassifierError) -> Memory {
+        let description = try operations.foldedConvolution(
+            convolution, batch: batch, withRelu ? relu : operations.attributes)
+        let output = try program.tensor(description.layout(dnnl_query_dst_md))
+        try append(convolution, description, input, output)
+        return output
+    }
+
+    private mutating func append(
+        _ convolution: ResNet18.Convolution, _ description: PrimitiveDescription, _ input: Memory,
+        _ output: Memory
+    ) throws(ClassifierError) {
+        let slot = folded[convolution]
+        let source = try program.bring(input, to: description.layout(dnnl_query_src_md))
+        let weights = try program.bring(slot.weights, to: description.layout(dnnl_query_weights_md))
+        try program.append(
+            .convolution, description,
+            [
+                (DNNL_ARG_SRC_0, source), (DNNL_ARG_WEIGHTS_0, weights),
+                (DNNL_ARG_BIAS, slot.bias), (DNNL_ARG_DST_0, output),
+            ])
+        program.release(source, broughtFrom: input)
+        program.release(weights, broughtFrom: slot.weights)
+    }
+}

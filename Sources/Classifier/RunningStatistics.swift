@@ -1,0 +1,35 @@
+/// A batch norm's running statistics.
+struct RunningStatistics {
+    var mean: [Float]
+    var variance: [Float]
+    /// The batches seen so far.
+    var batchCount: Int64
+
+    /// Mixes in a batch's statistics; the running variance takes the unbiased estimate.
+    ///
+    /// - Parameters:
+    ///   - batchVariance: the biased one, which the normalisation used.
+    ///   - sampleCount: the number of values that the statistics are over.
+    mutating func update(
+        batchMean: Span<Float>, batchVariance: Span<Float>, sampleCount: Int
+    ) {
+        precondition(batchMean.count == mean.count && batchVariance.count == mean.count)
+        let share = ResNet18.statisticsMomentum
+        let unbiased = Float(Double(sampleCount) / Double(sampleCount - 1))
+        for channel in mean.indices {
+            mean[channel] = (1 - share) * mean[channel] + share * batchMean[channel]
+            variance[channel] =
+                (1 - share) * variance[channel] + share * unbiased * batchVariance[channel]
+        }
+        batchCount += 1
+    }
+}
+
+extension RunningStatistics {
+    /// - Parameter name: of the batch norm, which the state is known to have.
+    init(_ name: String, in state: NetworkState) {
+        mean = state[name + ".running_mean"]!.floats!
+        variance = state[name + ".running_var"]!.floats!
+        batchCount = state[name + ".num_batches_tracked"]!.integers![0]
+    }
+}

@@ -1,0 +1,87 @@
+import SweepModel
+
+extension Coordinator {
+    /// Adds the trials of every stage and dataset whose source is complete. A dataset's second
+    /// stage starts when its first is complete, not when all datasets' are.
+    mutating func expandStages() {
+        guard needsExpansion else { return }
+        needsExpansion = false
+        for stage in sweep.stages {
+            for dataset in stage.datasets { expand(stage, of: dataset) }
+        }
+    }
+
+    /// Stages that can never start, because a trial they build on failed.
+    public var blockedStages: [(stage: String, dataset: DatasetName)] {
+        sweep.stages.flatMap { stage in
+            stage.datasets.filter { isBlocked(stage, of: $0) }.map { (stage.name, $0) }
+        }
+    }
+
+    private func isExpanded(_ stage: Stage, of dataset: DatasetName) -> Bool {
+        guard stage.source != nil else { return true }
+        return choice(of: stage, dataset) != nil
+    }
+
+    private func isBlocked(_ stage: Stage, of dataset: DatasetName) -> Bool {
+        guard !isExpanded(stage, of: dataset), let source = stage.source else { return false }
+        return trials(of: source, dataset).contains {
+            $0?.state == .failed || $0?.state == .cancelled
+        }
+    }
+
+    private func choice(of stage: Stage, _ dataset: DatasetName) -> StepsChosen? {
+        history.choices.first { $0.stage == stage.name && $0.dataset == dataset }
+    }
+
+    private mutating func expand(_ stage: Stage, of dataset: DatasetName) {
+        if let source = stage.source, choice(of: stage, dataset) == nil {
+            guard let wins = wins(of: source, dataset) else { return }
+            commit(
+                .stepsChosen(
+                    StepsChosen(
+                        stage: stage.name, dataset: dataset, gradientSteps: wins.best,
+                        tied: wins.tied)))
+        }
+        let configurations = stage.trials(
+            of: dataset, studyProtocol: sweep.studyProtocol,
+            timeSeeds: history.submission!.timeSeeds,
+            bestGradientSteps: choice(of: stage, dataset)?.gradientSteps)
+        for configuration in configurations where history.index(of: configuration.id) == nil {
+            commit(
+                .trialAdded(
+                    TrialAdded(
+                        stage: stage.name, isTimeSeeded: stage.seeds.isTime,
+                        configuration: configuration)))
+            enqueue(history.trials.count - 1)
+        }
+    }
+
+    /// The wins per gradient step in a stage, when all its `dqn` trials of the dataset are done.
+    private func wins(of source: String, _ dataset: DatasetName) -> GradientStepWins? {
+        let trials = trials(of: source, dataset)
+        guard !trials.isEmpty, trials.allSatisfy({ $0?.state == .done }) else { return nil }
+        var curves: [LearningCurve] = []
+        for trial in trials {
+            guard let trial, let steps = trial.configuration.strategy.gradientSteps else {
+                continue
+            }
+            let correct = trial.cycles.map { $0!.result.correct }
+            if let index = curves.firstIndex(where: { $0.gradientSteps == steps }) {
+                curves[index].correct += correct
+            } else {
+                curves.append(LearningCurve(gradientSteps: steps, correct: correct))
+            }
+        }
+        return GradientStepWins(curves)
+    }
+
+    /// A stage's trials of a dataset, whichever stage added them first; nil where not added yet.
+    private func trials(of stage: String, _ dataset: DatasetName) -> [TrialHistory?] {
+        let stage = sweep.stages.first { $0.name == stage }!
+        let configurations = stage.trials(
+            of: dataset, studyProtocol: sweep.studyProtocol,
+            timeSeeds: history.submission!.timeSeeds, bestGradientSteps: nil)
+        return configurations.map { history[$0.id] }
+    }
+}

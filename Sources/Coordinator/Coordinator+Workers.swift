@@ -1,0 +1,93 @@
+import OrderedCollections
+import SweepModel
+import Wire
+
+/// What the coordinator knows of a connected worker.
+public struct WorkerSession: Hashable, Sendable {
+    public let host: String
+    public let slots: Int
+    public internal(set) var lastHeard: Instant
+    /// Slots without a trial, those of assignments under way not counted.
+    public internal(set) var freeSlots = 0
+    /// Since its last hello.
+    var assignmentsSent = 0
+
+    /// An assignment that the worker had not received when it counted takes one of its slots.
+    mutating func offer(_ ready: Ready) {
+        freeSlots = max(
+            0, min(ready.freeSlots, slots) - (assignmentsSent - ready.assignmentsReceived))
+    }
+}
+
+extension Coordinator {
+    /// More slots than this are taken for a mistake of the worker.
+    static let maximumSlots = 4_096
+
+    /// A hello holds the full inventory: what it does not name, the worker does not have.
+    mutating func welcome(_ worker: WorkerID, _ hello: Hello, at now: Instant) {
+        workers[worker] = WorkerSession(
+            host: hello.host, slots: min(max(hello.slots, 0), Self.maximumSlots), lastHeard: now)
+        let verdicts = hello.attempts.map { lease in
+            AttemptVerdict(lease: lease, verdict: isCurrent(lease, of: worker) ? .adopt : .fence)
+        }
+        for verdict in verdicts where verdict.verdict == .adopt {
+            leases[verdict.lease.trial]!.renew(until: now.after(options.leaseMs))
+        }
+        releaseAttempts(of: worker, except: hello.attempts)
+        send(
+            .welcome(
+                Welcome(
+                    leaseMs: options.leaseMs, heartbeatMs: options.heartbeatMs,
+                    softwareVersion: options.softwareVersion, verdicts: verdicts)), to: worker)
+        switch mode {
+        case .running: break
+        case .stopping: send(.stop(.coordinatorLeaving), to: worker)
+        case .finished: send(.stop(.sweepFinished), to: worker)
+        }
+    }
+
+    mutating func renewLeases(of worker: WorkerID, _ heartbeat: Heartbeat, at now: Instant) {
+        for progress in heartbeat.attempts {
+            guard isCurrent(progress.lease, of: worker) else {
+                send(.fenced(progress.lease), to: worker)
+                continue
+            }
+            leases[progress.lease.trial]!.renew(until: now.after(options.leaseMs))
+            leases[progress.lease.trial]!.cycle = progress.cycle
+            leases[progress.lease.trial]!.epoch = progress.epoch
+        }
+        if heartbeat.assignmentsReceived == workers[worker]!.assignmentsSent {
+            releaseAttempts(of: worker, except: heartbeat.attempts.map(\.lease))
+        }
+        send(.renewed(heartbeat: heartbeat.number), to: worker)
+    }
+
+    /// The worker leaves and took its attempts down.
+    mutating func dismiss(_ worker: WorkerID) {
+        releaseAttempts(of: worker, except: [])
+        workers[worker] = nil
+    }
+
+    /// An assignment that did not leave is taken back at once; other messages are repeated by the
+    /// protocol itself.
+    mutating func returnUndelivered(_ message: Message, to worker: WorkerID) {
+        guard case .assign(let assignment) = message, isCurrent(assignment.lease, of: worker) else {
+            return
+        }
+        endAttempt(assignment.lease, .released)
+        workers[worker] = nil
+    }
+
+    /// Whether this attempt holds its trial's lease, and this worker the attempt.
+    func isCurrent(_ lease: Lease, of worker: WorkerID) -> Bool {
+        guard let state = leases[lease.trial] else { return false }
+        return state.attempt.attempt == lease.attempt && state.attempt.worker == worker
+    }
+
+    private mutating func releaseAttempts(of worker: WorkerID, except held: [Lease]) {
+        for state in Array(leases.values) where state.attempt.worker == worker {
+            let lease = Lease(trial: state.attempt.trial, attempt: state.attempt.attempt)
+            if !held.contains(lease) { endAttempt(lease, .released) }
+        }
+    }
+}

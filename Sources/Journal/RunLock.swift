@@ -1,0 +1,43 @@
+import Glibc
+
+/// Says which process has a run in its hands.
+public struct RunInUse: Error, Hashable, Sendable, CustomStringConvertible {
+    public let folder: String
+    public let holder: String
+
+    public var description: String { "the run \(folder) is in use by \(holder)" }
+}
+
+/// Keeps a second coordinator from a run. The kernel lets go of it when the process ends, however
+/// it ends.
+public struct RunLock: ~Copyable {
+    private let descriptor: Int32
+
+    /// - Parameters:
+    ///   - path: the lock file; made if it is missing.
+    ///   - folder: the run's folder, for the message.
+    /// - Throws: `RunInUse` if another process holds the lock.
+    public init(path: String, folder: String) throws(RunInUse) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw RunInUse(folder: folder, holder: "nobody, but \(path) cannot be opened")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let holder = Self.content(of: descriptor)
+            close(descriptor)
+            throw RunInUse(folder: folder, holder: holder)
+        }
+        let text = "process \(getpid())"
+        ftruncate(descriptor, 0)
+        _ = text.withCString { write(descriptor, $0, strlen($0)) }
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    private static func content(of descriptor: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = pread(descriptor, &buffer, buffer.count, 0)
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : "another process"
+    }
+}

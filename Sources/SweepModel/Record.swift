@@ -1,0 +1,187 @@
+/// What the coordinator writes to its journal: the only truth of a run. Everything else, a restarted
+/// coordinator's state included, is a fold over these.
+public enum Record: Hashable, Sendable {
+    /// The first record of a run: its seeds from the clock are drawn once and stand here.
+    case sweepSubmitted(SweepSubmitted)
+    /// A coordinator took up the run, for the `epoch`-th time, counted from 1.
+    case coordinatorStarted(epoch: Int)
+    /// A stage takes these gradient steps for a dataset, from what an earlier stage found.
+    case stepsChosen(StepsChosen)
+    case trialAdded(TrialAdded)
+    /// An attempt got the lease. Written before the trial is assigned.
+    case attemptStarted(AttemptStarted)
+    /// The one result that counts for a cycle.
+    case cycleAccepted(CycleAccepted)
+    /// A second result of an accepted cycle says something else: nondeterminism.
+    case cycleDisputed(CycleAccepted)
+    /// An attempt ended without finishing its trial.
+    case attemptEnded(AttemptEnded)
+    case trialFinished(TrialFinished)
+    /// The trial will not be tried again.
+    case trialFailed(TrialFailed)
+}
+
+public struct SweepSubmitted: Codable, Hashable, Sendable {
+    public var name: String
+    /// The sweep file as submitted.
+    public var text: String
+    public var timeSeeds: [UInt64]
+
+    public init(name: String, text: String, timeSeeds: [UInt64]) {
+        self.name = name
+        self.text = text
+        self.timeSeeds = timeSeeds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case name, text
+        case timeSeeds = "time_seeds"
+    }
+}
+
+public struct StepsChosen: Codable, Hashable, Sendable {
+    /// The stage that uses the choice.
+    public var stage: String
+    public var dataset: DatasetName
+    public var gradientSteps: Int
+    /// All settings with the most wins, the chosen one first.
+    public var tied: [Int]
+
+    public init(stage: String, dataset: DatasetName, gradientSteps: Int, tied: [Int]) {
+        self.stage = stage
+        self.dataset = dataset
+        self.gradientSteps = gradientSteps
+        self.tied = tied
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case stage, dataset, tied
+        case gradientSteps = "gradient_steps"
+    }
+}
+
+public struct TrialAdded: Codable, Hashable, Sendable {
+    public var stage: String
+    public var isTimeSeeded: Bool
+    public var configuration: TrialConfiguration
+
+    public init(stage: String, isTimeSeeded: Bool, configuration: TrialConfiguration) {
+        self.stage = stage
+        self.isTimeSeeded = isTimeSeeded
+        self.configuration = configuration
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case stage, configuration
+        case isTimeSeeded = "time_seeded"
+    }
+}
+
+public struct AttemptStarted: Codable, Hashable, Sendable {
+    public var trial: TrialID
+    /// Counted from 1; fences the lease.
+    public var attempt: Int
+    public var worker: WorkerID
+    public var host: String
+
+    public init(trial: TrialID, attempt: Int, worker: WorkerID, host: String) {
+        self.trial = trial
+        self.attempt = attempt
+        self.worker = worker
+        self.host = host
+    }
+}
+
+public struct CycleAccepted: Codable, Hashable, Sendable {
+    public var trial: TrialID
+    public var attempt: Int
+    public var host: String
+    public var result: CycleResult
+
+    public init(trial: TrialID, attempt: Int, host: String, result: CycleResult) {
+        self.trial = trial
+        self.attempt = attempt
+        self.host = host
+        self.result = result
+    }
+}
+
+/// Why an attempt ended without finishing its trial.
+public enum AttemptEnd: Codable, Hashable, Sendable {
+    /// Its process failed.
+    case failed(kind: FailureKind, message: String)
+    /// Nothing was heard of its worker for a lease and the grace after it.
+    case expired
+    /// Its worker gave it back, or does not know of it.
+    case released
+
+    /// Whether the trial is to blame, and not a machine or a network.
+    public var countsAgainstTrial: Bool {
+        switch self {
+        case .failed(kind: .disk, _), .expired, .released: false
+        case .failed: true
+        }
+    }
+}
+
+public struct AttemptEnded: Codable, Hashable, Sendable {
+    public var trial: TrialID
+    public var attempt: Int
+    public var end: AttemptEnd
+
+    public init(trial: TrialID, attempt: Int, end: AttemptEnd) {
+        self.trial = trial
+        self.attempt = attempt
+        self.end = end
+    }
+}
+
+public struct TrialFinished: Codable, Hashable, Sendable {
+    public var trial: TrialID
+    public var attempt: Int
+    /// SHA-256 of the final model's file, in hexadecimal.
+    public var modelDigest: String
+
+    public init(trial: TrialID, attempt: Int, modelDigest: String) {
+        self.trial = trial
+        self.attempt = attempt
+        self.modelDigest = modelDigest
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case trial, attempt
+        case modelDigest = "model_digest"
+    }
+}
+
+public struct TrialFailed: Codable, Hashable, Sendable {
+    public var trial: TrialID
+    public var kind: FailureKind
+    public var message: String
+
+    public init(trial: TrialID, kind: FailureKind, message: String) {
+        self.trial = trial
+        self.kind = kind
+        self.message = message
+    }
+}
+
+/// Names a worker process for its whole life, whatever connection it uses.
+public struct WorkerID: Hashable, Sendable, CustomStringConvertible {
+    public let rawValue: String
+
+    public init(_ rawValue: String) { self.rawValue = rawValue }
+
+    public var description: String { rawValue }
+}
+
+extension WorkerID: Codable {
+    public init(from decoder: any Decoder) throws {
+        rawValue = try decoder.singleValueContainer().decode(String.self)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(rawValue)
+    }
+}

@@ -1,0 +1,110 @@
+/// A sweep as its file says it: what to run, before anything is known of what it will find.
+public struct Sweep: Hashable, Sendable {
+    public var name: String
+    public var studyProtocol: StudyProtocol
+    /// At least one; a later stage may use what an earlier one found.
+    public var stages: [Stage]
+
+    public init(name: String, studyProtocol: StudyProtocol, stages: [Stage]) {
+        self.name = name
+        self.studyProtocol = studyProtocol
+        self.stages = stages
+    }
+
+    /// Seeds to be drawn from the clock when the sweep is submitted: as many as the stage that
+    /// asks for most; stages share them, so that their runs can be paired.
+    public var timeSeedCount: Int {
+        stages.map { stage in
+            if case .time(let count) = stage.seeds { count } else { 0 }
+        }.max() ?? 0
+    }
+}
+
+/// A product of datasets, seeds and strategies.
+public struct Stage: Hashable, Sendable {
+    public var name: String
+    public var datasets: [DatasetName]
+    public var seeds: SeedAxis
+    public var strategies: [StrategyAxis]
+
+    public init(
+        name: String, datasets: [DatasetName], seeds: SeedAxis, strategies: [StrategyAxis]
+    ) {
+        self.name = name
+        self.datasets = datasets
+        self.seeds = seeds
+        self.strategies = strategies
+    }
+
+    /// The stage whose best gradient steps this one uses, if any.
+    public var source: String? {
+        for case .dqn(.bestOf(let stage)) in strategies { return stage }
+        return nil
+    }
+
+    /// The trials of one dataset, in the order of the file: strategies within seeds.
+    ///
+    /// - Parameters:
+    ///   - timeSeeds: the sweep's seeds from the clock.
+    ///   - bestGradientSteps: what `best_of` stands for; required if the stage has a source.
+    public func trials(
+        of dataset: DatasetName, studyProtocol: StudyProtocol, timeSeeds: [UInt64],
+        bestGradientSteps: Int?
+    ) -> [TrialConfiguration] {
+        let seeds: [UInt64] =
+            switch seeds {
+            case .fixed(let seeds): seeds
+            case .time(let count): Array(timeSeeds.prefix(count))
+            }
+        let strategies = strategies.flatMap { axis -> [Strategy] in
+            switch axis {
+            case .random: return [.random]
+            case .dqn(.fixed(let steps)): return steps.map { .dqn(gradientSteps: $0) }
+            case .dqn(.bestOf):
+                precondition(bestGradientSteps != nil, "the best step is chosen before expanding")
+                return [.dqn(gradientSteps: bestGradientSteps!)]
+            }
+        }
+        return seeds.flatMap { seed in
+            strategies.map { strategy in
+                TrialConfiguration(
+                    dataset: dataset, strategy: strategy, seed: seed, studyProtocol: studyProtocol)
+            }
+        }
+    }
+
+    /// The trials of one dataset, also where the best gradient steps are not known yet.
+    public var trialCountPerDataset: Int {
+        let seedCount =
+            switch seeds {
+            case .fixed(let seeds): seeds.count
+            case .time(let count): count
+            }
+        let strategyCount = strategies.reduce(0) { count, axis in
+            switch axis {
+            case .random, .dqn(.bestOf): count + 1
+            case .dqn(.fixed(let steps)): count + steps.count
+            }
+        }
+        return seedCount * strategyCount
+    }
+}
+
+public enum SeedAxis: Hashable, Sendable {
+    case fixed([UInt64])
+    /// So many distinct seeds from the clock.
+    case time(count: Int)
+
+    public var isTime: Bool { if case .time = self { true } else { false } }
+}
+
+public enum StrategyAxis: Hashable, Sendable {
+    case random
+    case dqn(GradientStepAxis)
+}
+
+public enum GradientStepAxis: Hashable, Sendable {
+    case fixed([Int])
+    /// The setting that won the named stage, per dataset.
+    case bestOf(stage: String)
+}

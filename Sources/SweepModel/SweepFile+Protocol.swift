@@ -1,0 +1,120 @@
+import Yams
+
+extension StudyProtocol {
+    /// The protocols that a sweep file can name.
+    public static let presetNames = ["paper"]
+
+    /// The study's own settings: its pool goes through the train transform.
+    public static var paper: StudyProtocol {
+        var studyProtocol = StudyProtocol()
+        studyProtocol.poolTransform = .train
+        return studyProtocol
+    }
+}
+
+extension SweepFile {
+    /// `paper`, or a mapping of settings that differ from the defaults.
+    func studyProtocol(_ node: Node) throws(SweepFileError) -> StudyProtocol {
+        guard node.mapping != nil else {
+            let name = try word(node, what: "the protocol")
+            guard name == "paper" else {
+                throw unknown("protocol", name, among: StudyProtocol.presetNames, at: node)
+            }
+            return .paper
+        }
+        let fields = try YAMLMapping(
+            node, what: "the protocol", keys: StudyProtocol.CodingKeys.allCases.map(\.rawValue),
+            file: self)
+        var studyProtocol = StudyProtocol()
+        try readTraining(fields, into: &studyProtocol)
+        try readSelection(fields, into: &studyProtocol)
+        return studyProtocol
+    }
+
+    private func readTraining(
+        _ fields: YAMLMapping, into studyProtocol: inout StudyProtocol
+    ) throws(SweepFileError) {
+        try set(&studyProtocol.epochs, fields["epochs"], "epochs", in: 1...100_000)
+        try set(&studyProtocol.batchSize, fields["batch_size"], "batch_size", in: 1...4_096)
+        try set(&studyProtocol.cycles, fields["cycles"], "cycles", in: 1...10_000)
+        try set(&studyProtocol.width, fields["width"], "width", in: 1...512)
+        try set(&studyProtocol.learningRate, fields["learning_rate"], "learning_rate", in: 0...100)
+        try set(&studyProtocol.gamma, fields["gamma"], "gamma", in: 0...1)
+        try set(&studyProtocol.momentum, fields["momentum"], "momentum", in: 0...1)
+        try set(&studyProtocol.weightDecay, fields["weight_decay"], "weight_decay", in: 0...1)
+        guard let milestones = fields["milestones"] else { return }
+        studyProtocol.milestones = []
+        for item in try sequence(milestones, what: "milestones", isEmptyAllowed: true) {
+            let epoch = try integer(item, what: "a milestone", in: 1...100_000)
+            guard epoch > studyProtocol.milestones.last ?? 0 else {
+                throw error("milestones must rise; \(epoch) does not", at: item)
+            }
+            studyProtocol.milestones.append(epoch)
+        }
+    }
+
+    private func readSelection(
+        _ fields: YAMLMapping, into studyProtocol: inout StudyProtocol
+    ) throws(SweepFileError) {
+        for (path, key) in [
+            (\StudyProtocol.initial, "initial"), (\.addendum, "addendum"),
+            (\.poolLimit, "pool_limit"), (\.testLimit, "test_limit"),
+        ] {
+            guard let node = fields[key] else { continue }
+            studyProtocol[keyPath: path] = try integer(node, what: key, in: 1...10_000_000)
+        }
+        if let node = fields["reset"] {
+            guard let isReset = node.bool else {
+                throw error("reset is '\(node.text)'; it is true or false", at: node)
+            }
+            studyProtocol.reset = isReset
+        }
+        if let node = fields["pool_transform"] {
+            studyProtocol.poolTransform = try choice(
+                node, of: PoolTransform.self, what: "transform")
+        }
+        if let node = fields["engine"] {
+            studyProtocol.engine = try choice(node, of: EngineName.self, what: "engine")
+        }
+        if let node = fields["precision"] {
+            studyProtocol.precision = try choice(node, of: Precision.self, what: "precision")
+        }
+    }
+
+    /// The labels that all cycles need must be in the pool.
+    func checkCounts(
+        of dataset: DatasetName, _ studyProtocol: StudyProtocol, at node: Node
+    ) throws(SweepFileError) {
+        let trial = TrialConfiguration(
+            dataset: dataset, strategy: .random, seed: 0, studyProtocol: studyProtocol)
+        let needed = trial.initialCount + (studyProtocol.cycles - 1) * trial.addendumCount
+        guard needed <= trial.poolCount else {
+            throw error(
+                "\(studyProtocol.cycles) cycles of '\(dataset.rawValue)' need \(needed) labels, but "
+                    + "its pool has \(trial.poolCount) images", at: node,
+                hint: "lower cycles, initial or addendum, or raise pool_limit")
+        }
+        if let limit = studyProtocol.testLimit, limit > dataset.fullTestCount {
+            throw error(
+                "test_limit is \(limit), but '\(dataset.rawValue)' has \(dataset.fullTestCount) test "
+                    + "images", at: node)
+        }
+        if let limit = studyProtocol.poolLimit, limit > dataset.fullPoolCount {
+            throw error(
+                "pool_limit is \(limit), but the pool of '\(dataset.rawValue)' has "
+                    + "\(dataset.fullPoolCount) images", at: node)
+        }
+    }
+
+    private func set(
+        _ value: inout Int, _ node: Node?, _ what: String, in range: ClosedRange<Int>
+    ) throws(SweepFileError) {
+        if let node { value = try integer(node, what: what, in: range) }
+    }
+
+    private func set(
+        _ value: inout Double, _ node: Node?, _ what: String, in range: ClosedRange<Double>
+    ) throws(SweepFileError) {
+        if let node { value = try number(node, what: what, in: range) }
+    }
+}

@@ -1,0 +1,319 @@
+import SweepModel
+import Wire
+
+/// What happens to a worker's agent.
+enum AgentEvent {
+    case received(Message)
+    case childSaid(ChildLine, Lease)
+    /// The attempt's process has ended; `fault` says how if it did not say so itself.
+    case childEnded(Lease, fault: (kind: FailureKind, message: String)?)
+    /// The user or the system wants the worker to stop.
+    case stopRequested
+    /// Time has passed.
+    case ticked
+}
+
+enum AgentAction {
+    case send(Message)
+    case start(Assignment)
+    /// The process saves what it has and ends.
+    case stop(Lease)
+    case exit(AgentExit)
+}
+
+/// Why a worker ends.
+public enum AgentExit: Hashable, Sendable {
+    case sweepFinished
+    /// Its attempts were given back.
+    case stopped
+    case coordinatorLost
+    case coordinatorNeverFound
+    case refused(String)
+}
+
+/// An attempt that a worker runs, or whose reports were not acknowledged yet.
+struct AgentAttempt {
+    let assignment: Assignment
+    var cycle = 0
+    var epoch = 0
+    /// Its process has not ended.
+    var isAlive = true
+    /// It lost its lease, or is being given back: what its process still says does not count.
+    var isAbandoned = false
+    var hasReportedEnd = false
+}
+
+/// Decides what a worker does; opens no socket, starts no process and reads no clock.
+///
+/// A report is kept until the coordinator has it on disk, and repeated until then. The agent's
+/// life does not depend on the coordinator's: without one its trials go on.
+struct Agent {
+    struct Options {
+        var host: String
+        var slots: Int
+        var softwareVersion: String
+        /// A worker that `launch` started ends when its coordinator leaves.
+        var leavesWithCoordinator: Bool
+        /// The first answer must come within this time.
+        var connectDelayMs: Int64
+        /// Without a coordinator and without work it ends after this time.
+        var idleExitMs: Int64
+    }
+
+    static let helloIntervalMs: Int64 = 2_000
+    static let repeatIntervalMs: Int64 = 10_000
+    /// At a stop the coordinator gets so long to acknowledge what it is given back.
+    static let goodbyeDelayMs: Int64 = 5_000
+    private static let initialHeartbeatMs: Int64 = 10_000
+
+    let options: Options
+    /// By the order of their assignment.
+    private(set) var attempts: [AgentAttempt] = []
+    /// Not acknowledged yet, oldest first.
+    private(set) var reports: [Report] = []
+    private(set) var isWelcome = false
+    private var hasBeenWelcome = false
+    private var heartbeatMs = Self.initialHeartbeatMs
+    private var assignmentsReceived = 0
+    private var nextReport: UInt64 = 1
+    private var nextHeartbeat: UInt64 = 1
+    private var lastHello: Int64?
+    private var lastHeartbeat: Int64
+    private var lastReportSent: Int64
+    private var lastHeard: Int64
+    private var stopBegan: Int64?
+    private var stopExit: AgentExit?
+    private var actions: [AgentAction] = []
+
+    /// - Parameter now: a monotonic clock's milliseconds.
+    init(options: Options, at now: Int64) {
+        self.options = options
+        lastHeartbeat = now
+        lastReportSent = now
+        lastHeard = now
+    }
+
+    mutating func handle(_ event: AgentEvent, at now: Int64) -> [AgentAction] {
+        actions = []
+        switch event {
+        case .received(let message):
+            lastHeard = now
+            receive(message, at: now)
+        case .childSaid(let line, let lease): hear(line, lease, at: now)
+        case .childEnded(let lease, let fault): end(lease, fault, at: now)
+        case .stopRequested: beginStop(.stopped, at: now)
+        case .ticked: break
+        }
+        keepTouch(at: now)
+        finishStop(at: now)
+        return actions
+    }
+
+    // MARK: The coordinator
+
+    private mutating func receive(_ message: Message, at now: Int64) {
+        switch message {
+        case .welcome(let welcome): accept(welcome, at: now)
+        case .helloWanted: sayHello(at: now)
+        case .assign(let assignment): accept(assignment)
+        case .acknowledge(let number): forgetReports { $0.number == number }
+        case .fenced(let lease): abandon(lease)
+        case .renewed: break
+        case .stop(.sweepFinished): beginStop(.sweepFinished, at: now)
+        case .stop(.coordinatorLeaving): leave(at: now)
+        case .refused(let reason): beginStop(.refused(reason), at: now)
+        case .hello, .ready, .heartbeat, .report, .goodbye: break
+        }
+    }
+
+    private mutating func sayHello(at now: Int64) {
+        isWelcome = false
+        lastHello = now
+        let held = attempts.filter { !$0.isAbandoned }.map(\.assignment.lease)
+        actions.append(
+            .send(
+                .hello(
+                    Hello(
+                        host: options.host, slots: options.slots,
+                        softwareVersion: options.softwareVersion, attempts: held))))
+    }
+
+    private mutating func accept(_ welcome: Welcome, at now: Int64) {
+        isWelcome = true
+        hasBeenWelcome = true
+        heartbeatMs = max(100, welcome.heartbeatMs)
+        assignmentsReceived = 0
+        for verdict in welcome.verdicts where verdict.verdict == .fence { abandon(verdict.lease) }
+        repeatReports(at: now)
+        offerSlots()
+    }
+
+    private mutating func accept(_ assignment: Assignment) {
+        // Between a hello and its welcome the coordinator takes what it assigned for lost.
+        guard isWelcome else { return }
+        assignmentsReceived += 1
+        guard stopBegan == nil, freeSlots > 0 else { return }
+        attempts.append(AgentAttempt(assignment: assignment))
+        actions.append(.start(assignment))
+    }
+
+    private mutating func offerSlots() {
+        guard isWelcome, stopBegan == nil, freeSlots > 0 else { return }
+        actions.append(
+            .send(.ready(Ready(freeSlots: freeSlots, assignmentsReceived: assignmentsReceived))))
+    }
+
+    private var freeSlots: Int { options.slots - attempts.count { $0.isAlive } }
+
+    /// Hellos until welcome, heartbeats after it, reports until acknowledged.
+    private mutating func keepTouch(at now: Int64) {
+        let silence = now - lastHeard
+        if isWelcome, silence > 3 * heartbeatMs { isWelcome = false }
+        if !isWelcome {
+            if lastHello == nil || now - lastHello! >= Self.helloIntervalMs { sayHello(at: now) }
+            if !hasBeenWelcome, silence >= options.connectDelayMs {
+                beginStop(.coordinatorNeverFound, at: now)
+            } else if attempts.allSatisfy({ !$0.isAlive }), silence >= options.idleExitMs {
+                beginStop(.coordinatorLost, at: now)
+            }
+            return
+        }
+        if now - lastHeartbeat >= heartbeatMs {
+            lastHeartbeat = now
+            sendHeartbeat()
+            offerSlots()
+        }
+        if !reports.isEmpty, now - lastReportSent >= Self.repeatIntervalMs {
+            repeatReports(at: now)
+        }
+    }
+
+    private mutating func sendHeartbeat() {
+        let progress = attempts.filter { !$0.isAbandoned }.map {
+            AttemptProgress(lease: $0.assignment.lease, cycle: $0.cycle, epoch: $0.epoch)
+        }
+        actions.append(
+            .send(
+                .heartbeat(
+                    Heartbeat(
+                        number: nextHeartbeat, assignmentsReceived: assignmentsReceived,
+                        attempts: progress))))
+        nextHeartbeat += 1
+    }
+
+    // MARK: Reports
+
+    private mutating func report(_ content: ReportContent, of lease: Lease, at now: Int64) {
+        let report = Report(number: nextReport, lease: lease, content: content)
+        nextReport += 1
+        reports.append(report)
+        guard isWelcome else { return }
+        lastReportSent = now
+        actions.append(.send(.report(report)))
+    }
+
+    private mutating func repeatReports(at now: Int64) {
+        lastReportSent = now
+        for report in reports { actions.append(.send(.report(report))) }
+    }
+
+    private mutating func forgetReports(where isSettled: (Report) -> Bool) {
+        reports.removeAll(where: isSettled)
+        removeEndedAttempts()
+    }
+
+    private mutating func removeEndedAttempts() {
+        attempts.removeAll { attempt in
+            !attempt.isAlive && !reports.contains { $0.lease == attempt.assignment.lease }
+        }
+    }
+
+    // MARK: Processes
+
+    private mutating func hear(_ line: ChildLine, _ lease: Lease, at now: Int64) {
+        guard let index = index(of: lease), !attempts[index].isAbandoned else { return }
+        switch line {
+        case .progress(let cycle, let epoch):
+            attempts[index].cycle = cycle
+            attempts[index].epoch = epoch
+        case .cycle(let result): report(.cycle(result), of: lease, at: now)
+        case .finished(let digest):
+            attempts[index].hasReportedEnd = true
+            report(.finished(modelDigest: digest), of: lease, at: now)
+        case .failed(let kind, let message):
+            attempts[index].hasReportedEnd = true
+            report(.failed(kind: kind, message: message), of: lease, at: now)
+        }
+    }
+
+    private mutating func end(
+        _ lease: Lease, _ fault: (kind: FailureKind, message: String)?, at now: Int64
+    ) {
+        guard let index = index(of: lease) else { return }
+        attempts[index].isAlive = false
+        if !attempts[index].isAbandoned, !attempts[index].hasReportedEnd {
+            attempts[index].hasReportedEnd = true
+            if let fault, stopBegan == nil {
+                report(.failed(kind: fault.kind, message: fault.message), of: lease, at: now)
+            } else {
+                report(.released, of: lease, at: now)
+            }
+        }
+        removeEndedAttempts()
+        offerSlots()
+    }
+
+    /// The lease is another's: the process stops, its reports are forgotten.
+    private mutating func abandon(_ lease: Lease) {
+        if let index = index(of: lease) {
+            attempts[index].isAbandoned = true
+            if attempts[index].isAlive { actions.append(.stop(lease)) }
+        }
+        forgetReports { $0.lease == lease }
+    }
+
+    private func index(of lease: Lease) -> Int? {
+        attempts.firstIndex { $0.assignment.lease == lease }
+    }
+
+    // MARK: Stopping
+
+    /// The coordinator leaves and may come back: the attempts are given back, and the worker waits
+    /// for it unless it was started by it.
+    private mutating func leave(at now: Int64) {
+        if options.leavesWithCoordinator {
+            beginStop(.stopped, at: now)
+        } else {
+            for attempt in attempts where attempt.isAlive && !attempt.isAbandoned {
+                report(.released, of: attempt.assignment.lease, at: now)
+                abandonKeepingReports(attempt.assignment.lease)
+            }
+        }
+    }
+
+    private mutating func abandonKeepingReports(_ lease: Lease) {
+        guard let index = index(of: lease) else { return }
+        attempts[index].isAbandoned = true
+        actions.append(.stop(lease))
+    }
+
+    private mutating func beginStop(_ exit: AgentExit, at now: Int64) {
+        guard stopBegan == nil else { return }
+        stopBegan = now
+        stopExit = exit
+        for attempt in attempts where attempt.isAlive {
+            actions.append(.stop(attempt.assignment.lease))
+        }
+    }
+
+    /// Ends when every process has ended and every report is acknowledged, or has had its time.
+    private mutating func finishStop(at now: Int64) {
+        guard let stopBegan, let stopExit else { return }
+        let isOver = now - stopBegan >= Self.goodbyeDelayMs
+        let hasReports = !reports.isEmpty && isWelcome
+        guard attempts.allSatisfy({ !$0.isAlive }), !hasReports || isOver else { return }
+        if isWelcome { actions.append(.send(.goodbye(Goodbye()))) }
+        actions.append(.exit(stopExit))
+        self.stopExit = nil
+    }
+}

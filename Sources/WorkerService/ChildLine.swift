@@ -1,0 +1,52 @@
+import Foundation
+import SweepModel
+
+/// What a trial's process says to its agent, one JSON object a line on its standard output.
+public enum ChildLine: Codable, Hashable, Sendable {
+    /// So many epochs of a cycle are finished.
+    case progress(cycle: Int, epoch: Int)
+    case cycle(CycleResult)
+    /// The final model is written; the digest is its file's SHA-256.
+    case finished(modelDigest: String)
+    case failed(kind: FailureKind, message: String)
+
+    /// The line, without its end.
+    public func encoded() -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return String(decoding: try! encoder.encode(self), as: UTF8.self)
+    }
+
+    /// nil if the line is none of these.
+    public init?(_ line: some Collection<UInt8>) {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        guard let value = try? decoder.decode(ChildLine.self, from: Data(line)) else { return nil }
+        self = value
+    }
+}
+
+/// What an agent tells a trial's process: first the task, as one JSON line. The end of the input
+/// means that the agent is gone, and the process ends at once.
+public struct ChildTask: Codable, Hashable, Sendable {
+    public var configuration: TrialConfiguration
+    /// Where the final model goes.
+    public var modelPath: String
+    /// Where the state after every cycle goes, and is taken up from.
+    public var checkpointPath: String
+    /// Where datasets are looked for first; nil for the usual places.
+    public var dataFolder: String?
+
+    public init(
+        configuration: TrialConfiguration, modelPath: String, checkpointPath: String,
+        dataFolder: String?
+    ) {
+        self.configuration = configuration
+        self.modelPath = modelPath
+        self.checkpointPath = checkpointPath
+        self.dataFolder = dataFolder
+    }
+}

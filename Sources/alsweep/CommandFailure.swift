@@ -1,0 +1,45 @@
+import ActiveLearning
+import ChildProcess
+import Classifier
+import Datasets
+import Foundation
+import Journal
+import Reporting
+import SweepModel
+import Transport
+
+/// What a command tells its user when it cannot go on: what failed, and what to do.
+struct CommandFailure: Error {
+    var message: String
+    var hint: String?
+    var status = ExitStatusCode.failed
+
+    init(_ message: String, hint: String? = nil, status: Int32 = ExitStatusCode.failed) {
+        self.message = message
+        self.hint = hint
+        self.status = status
+    }
+
+    init(explaining error: any Error) {
+        switch error {
+        case let failure as CommandFailure: self = failure
+        case let error as SweepFileError: self.init(error.description, hint: error.hint)
+        case let error as TransportError: self.init(error.description, hint: error.hint)
+        case let error as JournalError: self.init(error.description, hint: error.hint)
+        case let error as DatasetError: self.init(error.description, hint: error.hint)
+        case let error as ExperimentError: self.init(error.description, hint: error.hint)
+        case let error as RunInUse:
+            self.init(
+                error.description,
+                hint: "wait for it, stop it with Ctrl-C, or watch it with `alsweep status "
+                    + "\(error.folder)`")
+        case let error as any CustomStringConvertible: self.init(error.description)
+        default: self.init(error.localizedDescription)
+        }
+    }
+
+    func printToStandardError() {
+        print("error: \(message)", to: &StandardError.stream)
+        if let hint { print("hint: \(hint)", to: &StandardError.stream) }
+    }
+}

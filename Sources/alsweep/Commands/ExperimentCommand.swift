@@ -1,0 +1,191 @@
+import ActiveLearning
+import ArgumentParser
+import ChildProcess
+import Foundation
+import SweepModel
+
+struct ExperimentCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "experiment",
+        abstract: "Run one trial here, without a coordinator.",
+        discussion: """
+            Settings that are not given are the study's. With --output the state after every cycle is
+            kept there, and the same command goes on where it was stopped.
+            """)
+
+    @Option(help: "cifar10, cifar100 or fashionmnist.")
+    var dataset: String
+
+    @Option(help: "random or dqn.")
+    var strategy: String
+
+    @Option(help: "Gradient steps of the Q-network after every query (dqn).")
+    var gradientSteps: Int?
+
+    @Option(help: "The seed.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Passes over the labelled set in every cycle.")
+    var epochs: Int?
+
+    @Option(help: "Epochs at whose start the learning rate drops, as in 20,30.")
+    var milestones: String?
+
+    @Option(help: "Images per gradient step.")
+    var batchSize: Int?
+
+    @Option(help: "SGD's learning rate before the first milestone.")
+    var learningRate: Double?
+
+    @Option(help: "Cycles.")
+    var cycles: Int?
+
+    @Option(help: "Channels of the network's first stage.")
+    var width: Int?
+
+    @Option(help: "Labels at the start.")
+    var initial: Int?
+
+    @Option(help: "Labels bought per cycle.")
+    var addendum: Int?
+
+    @Option(help: "Only the first images of the training files form the pool.")
+    var poolLimit: Int?
+
+    @Option(help: "Only the first images of the test files are evaluated.")
+    var testLimit: Int?
+
+    @Option(help: "The transform of the pool: test or train.")
+    var poolTransform: String?
+
+    @Flag(help: "A new network in every cycle.")
+    var reset = false
+
+    @Option(help: "Where datasets are looked for first.", completion: .directory)
+    var data: String?
+
+    @Option(help: "A folder for the model and the checkpoint.", completion: .directory)
+    var output: String?
+
+    @Option(help: "Threads. Default: one per core.")
+    var threads: Int?
+
+    @Option(help: "human, json or quiet.")
+    var outputMode = OutputMode.human
+
+    func run() throws {
+        let configuration = try configuration()
+        try restartWithThreads()
+        if let output {
+            try FileManager.default.createDirectory(
+                atPath: output, withIntermediateDirectories: true)
+        }
+        StopFlag.raiseOnTermination()
+        let run = TrialRun(
+            configuration: configuration, dataFolder: data,
+            checkpointPath: output.map { "\($0)/\(configuration.id).checkpoint.safetensors" },
+            modelPath: output.map { "\($0)/\(configuration.id).safetensors" })
+        var results: [CycleResult] = []
+        do {
+            _ = try run.run(
+                onCycle: { result in
+                    results.append(result)
+                    show(result, of: configuration)
+                }, onEpoch: { show($0, of: configuration) }, shouldStop: { StopFlag.isRaised })
+        } catch .stopped {
+            let next = output == nil ? "" : "; the same command goes on with its next cycle"
+            print("\nStopped after \(results.count) cycles\(next)", to: &StandardError.stream)
+            throw ExitCode(ExitStatusCode.stopped)
+        } catch .user(let error) {
+            throw CommandFailure(explaining: error)
+        } catch .disk(let error) {
+            throw CommandFailure(explaining: error)
+        } catch .other(let error) {
+            throw CommandFailure(explaining: error)
+        }
+        if outputMode == .json {
+            try printJSON(ExperimentOutput(configuration: configuration, cycles: results))
+        }
+        if let path = run.modelPath { print("Model: \(path)", to: &StandardError.stream) }
+    }
+
+    /// The same checks as for a sweep file, by way of one.
+    private func configuration() throws -> TrialConfiguration {
+        var settings: [String] = []
+        func set(_ key: String, _ value: (some CustomStringConvertible)?) {
+            if let value { settings.append("\(key): \(value)") }
+        }
+        set("epochs", epochs)
+        set("milestones", milestones.map { "[\($0)]" })
+        set("batch_size", batchSize)
+        set("learning_rate", learningRate)
+        set("cycles", cycles)
+        set("width", width)
+        set("initial", initial)
+        set("addendum", addendum)
+        set("pool_limit", poolLimit)
+        set("test_limit", testLimit)
+        set("pool_transform", poolTransform)
+        set("reset", reset)
+        let axis = gradientSteps.map { "\(strategy): {gradient_steps: [\($0)]}" } ?? strategy
+        let text = """
+            name: experiment
+            protocol: {\(settings.joined(separator: ", "))}
+            stages:
+              - {name: experiment, datasets: [\(dataset)], seeds: [\(seed)], strategies: [\(axis)]}
+            """
+        let sweep: Sweep
+        do {
+            sweep = try SweepFile.parse(text, name: "experiment")
+        } catch {
+            throw CommandFailure(error.message, hint: error.hint, status: ExitStatusCode.usage)
+        }
+        return sweep.stages[0].trials(
+            of: sweep.stages[0].datasets[0], studyProtocol: sweep.studyProtocol, timeSeeds: [],
+            bestGradientSteps: nil)[0]
+    }
+
+    /// The libraries read their number of threads when they are loaded: the program starts itself
+    /// again with the right one in its environment.
+    private func restartWithThreads() throws {
+        let count = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        guard count > 0 else { throw ValidationError("--threads is \(count); it is at least 1") }
+        let wanted = String(count)
+        let names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+        let environment = ProcessInfo.processInfo.environment
+        guard names.contains(where: { environment[$0] != wanted }) else { return }
+        for name in names { setenv(name, wanted, 1) }
+        var arguments = CommandLine.arguments.map { strdup($0) }
+        arguments.append(nil)
+        execv(ChildProcess.ownProgram(), arguments)
+        throw CommandFailure("the program cannot start itself again")
+    }
+
+    private func show(_ result: CycleResult, of configuration: TrialConfiguration) {
+        guard outputMode == .human else { return }
+        clearLine()
+        print(
+            "cycle \(result.cycle)/\(configuration.studyProtocol.cycles)  "
+                + String(format: "%6.2f %%", result.accuracy)
+                + "  \(result.correct)/\(result.total) correct  \(result.labelled) labels  "
+                + String(format: "%.1f s", result.seconds))
+    }
+
+    private func show(_ progress: EpochProgress, of configuration: TrialConfiguration) {
+        guard outputMode == .human, isatty(STDERR_FILENO) == 1 else { return }
+        clearLine()
+        StandardError.stream.write(
+            "cycle \(progress.cycle)/\(configuration.studyProtocol.cycles)  epoch "
+                + "\(progress.epoch)/\(progress.epochCount)")
+    }
+
+    private func clearLine() {
+        if isatty(STDERR_FILENO) == 1 { StandardError.stream.write("\r\u{1B}[K") }
+    }
+}
+
+private struct ExperimentOutput: Encodable {
+    var schema = 1
+    var configuration: TrialConfiguration
+    var cycles: [CycleResult]
+}

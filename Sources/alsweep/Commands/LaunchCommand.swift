@@ -1,0 +1,156 @@
+import ArgumentParser
+import Coordinator
+import CoordinatorService
+import Datasets
+import Foundation
+import Logging
+import Reporting
+import SweepModel
+import Transport
+
+struct LaunchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "launch",
+        abstract: "Start or resume a sweep here, and show its tables at the end.",
+        discussion: """
+            Runs the coordinator and, unless told otherwise, a worker with one slot per core.
+            Workers on other terminals or machines join with the `alsweep worker` line it prints.
+            Ctrl-C stops with everything saved; the same command goes on where it was.
+            """)
+
+    @Argument(help: "A sweep file, or the folder of a run to resume.", completion: .file())
+    var sweep: String
+
+    @Option(help: "Slots of the worker started here; 0 starts none. Default: one per core.")
+    var slots: Int?
+
+    @Option(help: "Threads of every trial here.")
+    var threads = 1
+
+    @Option(
+        help: """
+            Where to listen, as in tcp://127.0.0.1:5555. Default: a free port of the loopback \
+            interface. Beyond loopback, keys are made on first use.
+            """)
+    var bind: String?
+
+    @Option(help: "The server certificate. Default: keys/server.cert in the run's folder.")
+    var certificate: String?
+
+    @Option(help: "Where datasets are looked for first.", completion: .directory)
+    var data: String?
+
+    @Option(help: "The folder of all runs.", completion: .directory)
+    var runs = "runs"
+
+    @Flag(help: "Start a new run even if this sweep has one already.")
+    var new = false
+
+    @Flag(help: "No progress, only the tables.")
+    var quiet = false
+
+    func validate() throws {
+        guard (slots ?? 1) >= 0, (slots ?? 1) <= 4_096 else {
+            throw ValidationError("--slots is \(slots!); it is a number from 0 to 4096")
+        }
+        guard (1...1_024).contains(threads) else {
+            throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
+        }
+    }
+
+    func run() throws {
+        let (sweep, text, known) = try read()
+        let slots = slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads)
+        if slots > 0 { try checkDatasets(sweep) }
+        let folder = try known ?? Runs(root: runs).make(sweep, text: text)
+        let display = LaunchDisplay(sweep: sweep, folder: folder, isQuiet: quiet)
+        display.begin(isResumed: known != nil)
+        let outcome = try coordinate(sweep, text, folder, slots: slots, display)
+        display.end()
+        try finish(folder, outcome)
+    }
+
+    /// The sweep, and the run it goes on with if there is one.
+    private func read() throws -> (Sweep, String, RunFolder?) {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: sweep, isDirectory: &isFolder), isFolder.boolValue
+        {
+            let path = sweep.count > 1 && sweep.hasSuffix("/") ? String(sweep.dropLast()) : sweep
+            let folder = RunFolder(path)
+            guard FileManager.default.fileExists(atPath: folder.sweep) else {
+                throw CommandFailure(
+                    "\(path) is not a run's folder: it holds no sweep.yaml",
+                    hint: "give a sweep file, or a folder such as runs/quick-20260131-120000")
+            }
+            let (sweep, text) = try readSweep(folder.sweep)
+            return (sweep, text, folder)
+        }
+        let (sweep, text) = try readSweep(sweep)
+        return (sweep, text, new ? nil : Runs(root: runs).latest(of: sweep, text: text))
+    }
+
+    /// A dataset that is missing is found now, and not by every trial.
+    private func checkDatasets(_ sweep: Sweep) throws {
+        let search = DatasetSearch(folder: data, environment: ProcessInfo.processInfo.environment)
+        var checked: [DatasetName] = []
+        for dataset in sweep.stages.flatMap(\.datasets) where !checked.contains(dataset) {
+            checked.append(dataset)
+            _ = try search.load(dataset, poolCount: 1, testCount: 1)
+        }
+    }
+
+    private func coordinate(
+        _ sweep: Sweep, _ text: String, _ folder: RunFolder, slots: Int, _ display: LaunchDisplay
+    ) throws -> Outcome {
+        let logPath = folder.logs + "/coordinator.log"
+        let logger = Logger(label: "coordinator") { _ in FileLogHandler(path: logPath) }
+        var options = Coordinator.Options()
+        options.runFolder = URL(fileURLWithPath: folder.path).standardizedFileURL.path
+        options.softwareVersion = softwareVersion
+        let endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
+        let service = try CoordinatorService(
+            settings: CoordinatorSettings(
+                sweep: sweep, sweepText: text, folder: RunFolder(options.runFolder),
+                endpoint: endpoint, certificate: try serverCertificate(folder, endpoint),
+                options: options,
+                localWorker: slots > 0
+                    ? LocalWorkerSettings(slots: slots, threads: threads, dataFolder: data) : nil),
+            logger: logger,
+            notice: display.show)
+        return try service.run()
+    }
+
+    /// Keys are needed beyond loopback, and made on first use.
+    private func serverCertificate(
+        _ folder: RunFolder, _ endpoint: Endpoint?
+    ) throws -> ServerCertificate? {
+        if let certificate { return try ServerCertificate(path: certificate) }
+        let path = folder.serverCertificate
+        if FileManager.default.fileExists(atPath: path) { return try ServerCertificate(path: path) }
+        guard let endpoint, !endpoint.isLoopback else { return nil }
+        return try KeyFiles(folder: folder.keys).make()
+    }
+
+    private func finish(_ folder: RunFolder, _ outcome: Outcome) throws {
+        let reading = try RunReading(folder)
+        switch outcome {
+        case .stopped:
+            print(
+                "\nStopped; everything is saved. Go on with: alsweep launch \(folder.path)",
+                to: &StandardError.stream)
+            throw ExitCode(ExitStatusCode.stopped)
+        case .sweepFinished:
+            print(Report(record: reading.record).render(.table), terminator: "")
+            let failed = reading.history.trials.filter { $0.state == .failed }
+            for trial in failed {
+                print(
+                    "error: \(trial.id) failed: \(trial.failure?.message ?? "for an unknown reason")",
+                    to: &StandardError.stream)
+            }
+            print(
+                "\nNext: alsweep collect \(folder.path) --format markdown   (or csv, json)",
+                to: &StandardError.stream)
+            if !failed.isEmpty { throw ExitCode(ExitStatusCode.failed) }
+        }
+    }
+}

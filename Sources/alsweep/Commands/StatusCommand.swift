@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+import SweepModel
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "How far a run is: trials by state, and each trial's cycle.")
+
+    @Argument(
+        help: ArgumentHelp("The run's folder. Default: the newest run.", valueName: "run"),
+        completion: .directory)
+    var folder: String?
+
+    @Option(help: "The folder of all runs.", completion: .directory)
+    var runs = "runs"
+
+    @Option(help: "human, json or quiet.")
+    var outputMode = OutputMode.human
+
+    func run() throws {
+        let reading = try RunReading(try Runs.find(folder, root: runs))
+        switch outputMode {
+        case .human: printTable(reading)
+        case .json: try printJSON(StatusOutput(reading))
+        case .quiet: break
+        }
+    }
+
+    private func printTable(_ reading: RunReading) {
+        let trials = reading.history.trials
+        let counts = TrialState.allCases.map { state in (state, trials.count { $0.state == state })
+        }
+        let summary = counts.filter { $0.1 > 0 }.map { "\($0.1) \($0.0.rawValue)" }
+        print("\(reading.folder.path): \(summary.joined(separator: ", "))")
+        let width = trials.map(\.id.rawValue.count).max() ?? 0
+        for trial in trials {
+            let name = trial.id.rawValue.padding(toLength: width, withPad: " ", startingAt: 0)
+            let done = trial.cycles.count { $0 != nil }
+            let host = trial.runningAttempt.map { "  on \($0.host)" } ?? ""
+            let reason = trial.failure.map { "  \($0.message.prefix(200))" } ?? ""
+            print(
+                "  \(name)  \(trial.state.rawValue)  \(done)/\(trial.cycles.count) cycles\(host)\(reason)"
+            )
+        }
+        let next =
+            reading.history.unsettledCount == 0
+            ? "alsweep collect \(reading.folder.path)" : "alsweep launch \(reading.folder.path)"
+        print("Next: \(next)", to: &StandardError.stream)
+    }
+}
+
+enum OutputMode: String, ExpressibleByArgument, CaseIterable {
+    case human, json, quiet
+}
+
+/// Prints exactly one JSON value.
+func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
+
+private struct StatusOutput: Encodable {
+    struct Trial: Encodable {
+        var trial: TrialID
+        var stage: String
+        var state: TrialState
+        var cyclesDone: Int
+        var cycles: Int
+        var attempts: Int
+        var host: String?
+
+        enum CodingKeys: String, CodingKey {
+            case trial, stage, state
+            case cyclesDone = "cycles_done"
+            case cycles, attempts, host
+        }
+    }
+
+    var schema = 1
+    var run: String
+    var sweep: String
+    var trials: [Trial]
+
+    init(_ reading: RunReading) {
+        run = reading.folder.path
+        sweep = reading.sweep.name
+        trials = reading.history.trials.map { trial in
+            Trial(
+                trial: trial.id, stage: trial.added.stage, state: trial.state,
+                cyclesDone: trial.cycles.count { $0 != nil }, cycles: trial.cycles.count,
+                attempts: trial.attempts.count, host: trial.runningAttempt?.host)
+        }
+    }
+}

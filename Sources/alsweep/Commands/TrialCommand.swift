@@ -1,0 +1,78 @@
+import ActiveLearning
+import ArgumentParser
+import Foundation
+import SweepModel
+import Synchronization
+import WorkerService
+
+/// One trial for an agent: its task comes on standard input, what it finds goes to standard output.
+struct TrialCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trial", abstract: "Run one trial for a worker.", shouldDisplay: false)
+
+    func run() throws {
+        guard let line = readLine(),
+            let task = try? JSONDecoder().decode(ChildTask.self, from: Data(line.utf8))
+        else {
+            throw CommandFailure(
+                "standard input holds no task", hint: "workers start this; you want `experiment`",
+                status: ExitStatusCode.usage)
+        }
+        endWithAgent()
+        let run = TrialRun(
+            configuration: task.configuration, dataFolder: task.dataFolder,
+            checkpointPath: task.checkpointPath, modelPath: task.modelPath)
+        do {
+            let digest = try run.run(
+                onCycle: { say(.cycle($0)) },
+                onEpoch: { say(.progress(cycle: $0.cycle, epoch: $0.epoch)) },
+                shouldStop: { StopFlag.isRaised })
+            say(.finished(modelDigest: digest!))
+        } catch .stopped {
+            throw ExitCode(ExitStatusCode.stopped)
+        } catch .user(let error) {
+            say(.failed(kind: .user, message: explanation(error)))
+        } catch .disk(let error) {
+            say(.failed(kind: .disk, message: explanation(error)))
+        } catch .other(let error) {
+            say(.failed(kind: .crash, message: explanation(error)))
+        }
+    }
+
+    private func explanation(_ error: any Error) -> String {
+        let failure = CommandFailure(explaining: error)
+        return failure.message + (failure.hint.map { "; \($0)" } ?? "")
+    }
+
+    private func say(_ line: ChildLine) {
+        FileHandle.standardOutput.write(Data((line.encoded() + "\n").utf8))
+    }
+
+    /// The end of standard input means that the agent is gone: nobody would hear the results, and
+    /// the next attempt takes up the checkpoint.
+    private func endWithAgent() {
+        StopFlag.raiseOnTermination()
+        Thread.detachNewThread {
+            while readLine() != nil {}
+            _exit(ExitStatusCode.stopped)
+        }
+    }
+}
+
+/// Raised by SIGTERM or SIGINT; asked between batches.
+enum StopFlag {
+    private static let flag = Atomic<Bool>(false)
+
+    static var isRaised: Bool { flag.load(ordering: .relaxed) }
+
+    static func raiseOnTermination() {
+        // Touched here first, so that the handler finds it made.
+        flag.store(false, ordering: .relaxed)
+        for number in [SIGTERM, SIGINT] {
+            signal(number) { _ in
+                if StopFlag.isRaised { _exit(ExitStatusCode.stopped) }
+                StopFlag.flag.store(true, ordering: .relaxed)
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import ArgumentParser
+import Foundation
+import Journal
+import Logging
+import SweepModel
+import Transport
+import Wire
+import WorkerService
+
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Run a worker that takes trials from a coordinator.",
+        discussion: """
+            Every trial is a process of its own. A worker may join and leave at any time: Ctrl-C gives
+            its trials back, and they go on elsewhere from their last finished cycle.
+            """)
+
+    @Option(help: "The coordinator's endpoint, as in tcp://head:5555, or its run's folder.")
+    var connect: String
+
+    @Option(help: "Trials at the same time. Default: one per core.")
+    var slots: Int?
+
+    @Option(help: "Threads of every trial.")
+    var threads = 1
+
+    @Option(help: "Where datasets are looked for first.", completion: .directory)
+    var data: String?
+
+    @Option(help: "The client certificate, if the coordinator has keys.", completion: .file())
+    var certificate: String?
+
+    @Option(
+        name: .customLong("scratch"),
+        help: "Where models and checkpoints go if the run's folder is not visible here.",
+        completion: .directory)
+    var scratchFolder: String?
+
+    @Option(help: "Give up if no coordinator answers within so many seconds.")
+    var connectTimeout = 60
+
+    @Option(help: "End after so many seconds without a coordinator and without work.")
+    var idleExit = 600
+
+    @Option(help: .hidden)
+    var spawnedFor: String?
+
+    func validate() throws {
+        guard (1...4_096).contains(slots ?? 1) else {
+            throw ValidationError("--slots is \(slots!); it is a number from 1 to 4096")
+        }
+        guard (1...1_024).contains(threads) else {
+            throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
+        }
+        guard connectTimeout > 0, idleExit > 0 else {
+            throw ValidationError(
+                "--connect-timeout and --idle-exit are positive numbers of seconds")
+        }
+    }
+
+    func run() throws {
+        if let spawnedFor {
+            // Two workers on the same cores would only be in each other's way.
+            let folder = RunFolder(spawnedFor)
+            guard let lock = try? RunLock(path: folder.workerLock, folder: folder.path) else {
+                throw ExitCode(EX_UNAVAILABLE)
+            }
+            try withExtendedLifetime(lock) { try work() }
+        } else {
+            try work()
+        }
+    }
+
+    private func work() throws {
+        let endpoint = try resolvedEndpoint()
+        let level: Logger.Level = spawnedFor == nil ? .warning : .info
+        let logger = Logger(label: "worker") { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        let service = try WorkerService(
+            settings: WorkerSettings(
+                endpoint: endpoint, certificate: try certificate.map(ClientCertificate.init(path:)),
+                host: ProcessInfo.processInfo.hostName,
+                slots: slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads),
+                threads: threads, dataFolder: data, scratchFolder: scratchFolder ?? defaultScratch,
+                softwareVersion: softwareVersion, leavesWithCoordinator: spawnedFor != nil,
+                connectDelaySeconds: connectTimeout, idleExitSeconds: idleExit),
+            logger: logger, notice: show)
+        try finish(try service.run(), endpoint)
+    }
+
+    private func resolvedEndpoint() throws -> Endpoint {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: connect, isDirectory: &isFolder),
+            isFolder.boolValue
+        else { return try Endpoint(connect) }
+        let folder = RunFolder(connect)
+        guard let text = try? String(contentsOfFile: folder.endpoint, encoding: .utf8) else {
+            throw CommandFailure(
+                "\(connect) holds no endpoint: it is not a run's folder, or was never launched",
+                hint: "give the endpoint that `alsweep launch` printed")
+        }
+        return try Endpoint(text.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    private var defaultScratch: String {
+        let environment = ProcessInfo.processInfo.environment
+        let state =
+            environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? "/tmp") + "/.local/state"
+        return state + "/alsweep"
+    }
+
+    private func show(_ notice: WorkerNotice) {
+        let line: String? =
+            switch notice {
+            case .joined(let run): "Joined \(run) at \(connect)"
+            case .lostTouch: "The coordinator does not answer; the trials go on, trying again"
+            case .started(let lease): "\(lease.trial)  attempt \(lease.attempt) started"
+            case .finishedCycle(let lease, let result):
+                "\(lease.trial)  cycle \(result.cycle)  "
+                    + String(format: "%6.2f %%  %.1f s", result.accuracy, result.seconds)
+            case .ended(let lease, let fault):
+                "\(lease.trial)  attempt \(lease.attempt) ended" + (fault.map { ": \($0)" } ?? "")
+            case .handshakeFailed(let reason): "warning: \(reason)"
+            }
+        if let line { print(line, to: &StandardError.stream) }
+    }
+
+    private func finish(_ exit: AgentExit, _ endpoint: Endpoint) throws {
+        switch exit {
+        case .sweepFinished: print("The sweep is finished.", to: &StandardError.stream)
+        case .stopped:
+            print("Stopped; its trials were given back.", to: &StandardError.stream)
+            throw ExitCode(ExitStatusCode.stopped)
+        case .coordinatorNeverFound:
+            let cause = endpoint.lookupFailure().map { " (\($0))" } ?? ""
+            throw CommandFailure(
+                "no coordinator answered at \(endpoint) within \(connectTimeout) s\(cause)",
+                hint:
+                    "start it first with `alsweep launch SWEEP`, which prints its endpoint, or wait "
+                    + "longer with --connect-timeout")
+        case .coordinatorLost:
+            throw CommandFailure(
+                "the coordinator at \(endpoint) has not answered for \(idleExit) s",
+                hint: "finished cycles are in the checkpoints; resume the sweep and start this "
+                    + "worker again", status: ExitStatusCode.stopped)
+        case .refused(let reason): throw CommandFailure("refused at \(endpoint): \(reason)")
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import Coordinator
+import CoordinatorService
+import Foundation
+import Journal
+import SweepModel
+
+/// What `launch` shows on standard error while it runs: a line for everything that happens, and on
+/// a terminal one status line below them.
+final class LaunchDisplay {
+    private let sweep: Sweep
+    private let folder: RunFolder
+    private let isQuiet: Bool
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let start = Date()
+    private var stepsHere = 0.0
+    private var hasStatusLine = false
+
+    init(sweep: Sweep, folder: RunFolder, isQuiet: Bool) {
+        self.sweep = sweep
+        self.folder = folder
+        self.isQuiet = isQuiet
+    }
+
+    func begin(isResumed: Bool) {
+        let trialCount = sweep.stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
+        say(
+            "\(isResumed ? "Resuming" : "Starting") sweep \(sweep.name), \(trialCount) trials, in "
+                + folder.path)
+    }
+
+    func show(_ notice: CoordinatorNotice, _ coordinator: Coordinator) {
+        switch notice {
+        case .listening(let endpoint):
+            let keys = FileManager.default.fileExists(atPath: folder.clientCertificate)
+            say(
+                "More workers can join: alsweep worker --connect \(endpoint)"
+                    + (keys ? " --certificate \(folder.clientCertificate)" : ""))
+        case .recorded(let record): show(record, coordinator)
+        case .workerJoined(let host, let slots):
+            say("A worker on \(host) joined with \(slots) slot\(slots == 1 ? "" : "s")")
+        case .workerLeft(let host): say("A worker on \(host) left")
+        case .refusedWorker(let reason): say("Refused a worker: \(reason)")
+        case .storageFailed(let error):
+            say("error: \(error)")
+            say("hint: \(error.hint); waiting for space, nothing is accepted meanwhile")
+        case .storageRecovered: say("The journal can be written again; going on")
+        case .localWorkerFailed(let reason): say("warning: \(reason)")
+        case .stopping: say("Stopping; Ctrl-C again stops at once (nothing accepted is lost)")
+        case .ticked: break
+        }
+        updateStatusLine(coordinator)
+    }
+
+    func end() { clearStatusLine() }
+
+    private func show(_ record: Record, _ coordinator: Coordinator) {
+        switch record {
+        case .cycleAccepted(let accepted): show(accepted, coordinator)
+        case .stepsChosen(let choice):
+            let tie = choice.tied.count > 1 ? ", tied with \(choice.tied.dropFirst())" : ""
+            say(
+                "\(choice.dataset.title): stage \(choice.stage) takes \(choice.gradientSteps) gradient "
+                    + "steps\(tie)")
+        case .cycleDisputed(let disputed):
+            say(
+                "warning: \(disputed.trial) cycle \(disputed.result.cycle) was found again with other "
+                    + "numbers: \(disputed.result.correct) on \(disputed.host)")
+        case .attemptEnded(let ended): show(ended)
+        case .trialFailed(let failed): say("error: \(failed.trial) is given up: \(failed.message)")
+        case .sweepSubmitted, .coordinatorStarted, .trialAdded, .attemptStarted, .trialFinished:
+            break
+        }
+    }
+
+    private func show(_ accepted: CycleAccepted, _ coordinator: Coordinator) {
+        let result = accepted.result
+        let trial = coordinator.history[accepted.trial]!.configuration
+        stepsHere += trial.expectedImageSteps(inCycle: result.cycle)
+        let accuracy = String(format: "%6.2f %%", result.accuracy)
+        let seconds = String(format: "%.1f s", result.seconds)
+        say(
+            "\(accepted.trial)  cycle \(result.cycle)/\(trial.studyProtocol.cycles)  \(accuracy)  "
+                + "\(result.labelled) labels  \(seconds)  \(accepted.host)")
+    }
+
+    private func show(_ ended: AttemptEnded) {
+        switch ended.end {
+        case .failed(let kind, let message):
+            say("warning: attempt \(ended.attempt) of \(ended.trial) failed (\(kind)): \(message)")
+        case .expired:
+            say(
+                "warning: nothing was heard of attempt \(ended.attempt) of \(ended.trial); starting anew"
+            )
+        case .released: break
+        }
+    }
+
+    // MARK: The status line
+
+    private func updateStatusLine(_ coordinator: Coordinator) {
+        guard isTerminal, !isQuiet else { return }
+        clearStatusLine()
+        let trials = coordinator.history.trials
+        let total = sweep.stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
+        let running = coordinator.runningAttempts.map { attempt in
+            "\(attempt.attempt.trial.rawValue.suffix(28)) c\(attempt.cycle) e\(attempt.epoch)"
+        }
+        var parts = [
+            "\(trials.count { $0.state == .done })/\(total) trials",
+            "\(coordinator.sessions.count) workers", "ETA \(remainingTime(coordinator))",
+        ]
+        if !running.isEmpty { parts.append(running.joined(separator: ", ")) }
+        let line = String(parts.joined(separator: " · ").prefix(terminalWidth() - 1))
+        StandardError.stream.write(line)
+        hasStatusLine = true
+    }
+
+    private func clearStatusLine() {
+        guard hasStatusLine else { return }
+        StandardError.stream.write("\r\u{1B}[K")
+        hasStatusLine = false
+    }
+
+    /// From the images that went through the networks since the launch, and those that are to.
+    private func remainingTime(_ coordinator: Coordinator) -> String {
+        guard stepsHere > 0 else { return "–" }
+        var remaining = 0.0
+        for trial in coordinator.history.trials where !trial.isSettled {
+            for (index, cycle) in trial.cycles.enumerated() where cycle == nil {
+                remaining += trial.configuration.expectedImageSteps(inCycle: index + 1)
+            }
+        }
+        for stage in sweep.stages where stage.source != nil {
+            for dataset in stage.datasets
+            where !coordinator.history.choices.contains(where: {
+                $0.stage == stage.name && $0.dataset == dataset
+            }) {
+                let example = TrialConfiguration(
+                    dataset: dataset, strategy: .dqn(gradientSteps: 0), seed: 0,
+                    studyProtocol: sweep.studyProtocol)
+                remaining += Double(stage.trialCountPerDataset) * example.expectedImageSteps
+            }
+        }
+        let seconds = Int(Date().timeIntervalSince(start) * remaining / stepsHere)
+        return seconds < 90
+            ? "\(seconds) s" : seconds < 5_400 ? "\(seconds / 60) min" : "\(seconds / 3_600) h"
+    }
+
+    private func terminalWidth() -> Int {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    private func say(_ line: String) {
+        guard !isQuiet || line.hasPrefix("error:") || line.hasPrefix("warning:") else { return }
+        clearStatusLine()
+        print(line, to: &StandardError.stream)
+    }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import Journal
+import SweepModel
+
+/// Finds and makes runs' folders.
+struct Runs {
+    /// The folder that holds all runs.
+    let root: String
+
+    /// The newest run of exactly this sweep file, if there is one.
+    func latest(of sweep: Sweep, text: String) -> RunFolder? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        return names.filter { $0.hasPrefix(sweep.name + "-") }.sorted().reversed()
+            .map { RunFolder("\(root)/\($0)") }
+            .first { (try? String(contentsOfFile: $0.sweep, encoding: .utf8)) == text }
+    }
+
+    /// A new run's folder, named by the sweep and the time.
+    func make(_ sweep: Sweep, text: String) throws(CommandFailure) -> RunFolder {
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.dateFormat = "yyyyMMdd-HHmmss"
+        let stem = "\(root)/\(sweep.name)-\(formatter.string(from: Date()))"
+        for suffix in [""] + (2...99).map({ "-\($0)" }) {
+            let folder = RunFolder(stem + suffix)
+            guard !FileManager.default.fileExists(atPath: folder.path) else { continue }
+            do {
+                for subfolder in folder.subfolders {
+                    try FileManager.default.createDirectory(
+                        atPath: subfolder, withIntermediateDirectories: true)
+                }
+                try text.write(toFile: folder.sweep, atomically: true, encoding: .utf8)
+            } catch {
+                throw CommandFailure(
+                    "the run's folder \(folder.path) cannot be made: \(error.localizedDescription)",
+                    hint: "choose another place with --runs, or free some space")
+            }
+            return folder
+        }
+        throw CommandFailure("there are too many runs named \(stem)")
+    }
+
+    /// A run that the user named by its folder, or the newest of all if it named none.
+    static func find(_ path: String?, root: String) throws(CommandFailure) -> RunFolder {
+        if let path {
+            let folder = RunFolder(
+                path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
+            guard FileManager.default.fileExists(atPath: folder.journal) else {
+                let hint = "a run's folder holds journal.sqlite; `ls \(root)` shows the runs here"
+                throw CommandFailure("\(path) is not a run's folder", hint: hint)
+            }
+            return folder
+        }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        let folders = names.map { RunFolder("\(root)/\($0)") }.filter {
+            FileManager.default.fileExists(atPath: $0.journal)
+        }
+        func changed(_ folder: RunFolder) -> Date {
+            let attributes = try? FileManager.default.attributesOfItem(atPath: folder.journal)
+            return attributes?[.modificationDate] as? Date ?? .distantPast
+        }
+        guard let newest = folders.max(by: { changed($0) < changed($1) }) else {
+            throw CommandFailure(
+                "there is no run in \(root)", hint: "start one: alsweep launch sweeps/quick.yaml")
+        }
+        return newest
+    }
+}
+
+/// A run as its journal and its sweep file tell it.
+struct RunReading {
+    let folder: RunFolder
+    let sweep: Sweep
+    let history: RunHistory
+
+    init(_ folder: RunFolder) throws {
+        self.folder = folder
+        history = try Journal.read(at: folder.journal).history()
+        guard let submission = history.submission else {
+            throw CommandFailure(
+                "the run \(folder.path) was never started",
+                hint: "start it: alsweep launch \(folder.path)")
+        }
+        sweep = try SweepFile.parse(submission.text, name: folder.sweep)
+    }
+
+    var record: SweepRecord { SweepRecord(history, stages: sweep.stages.map(\.name)) }
+}
+
+/// Reads a sweep file.
+func readSweep(_ path: String) throws -> (sweep: Sweep, text: String) {
+    guard let data = FileManager.default.contents(atPath: path) else {
+        throw CommandFailure(
+            "the sweep file \(path) cannot be read",
+            hint: FileManager.default.fileExists(atPath: path)
+                ? "check its permissions" : "there is no such file; `ls sweeps` shows what there is"
+        )
+    }
+    guard let text = String(data: data, encoding: .utf8) else {
+        throw CommandFailure("the sweep file \(path) is not text in UTF-8")
+    }
+    return (try SweepFile.parse(text, name: path), text)
+}

@@ -1,0 +1,108 @@
+import ActiveLearning
+import Classifier
+import Datasets
+import Digests
+import Foundation
+import SweepModel
+
+/// One trial from its data to its model file, taken up where its checkpoint left it.
+struct TrialRun {
+    var configuration: TrialConfiguration
+    var dataFolder: String?
+    /// nil keeps no checkpoints.
+    var checkpointPath: String?
+    /// nil keeps no model.
+    var modelPath: String?
+
+    enum Failure: Error {
+        /// The configuration cannot work: another attempt would fail in the same way.
+        case user(any Error)
+        /// The disk is full or does not let us write.
+        case disk(any Error)
+        /// Anything that another attempt, or another machine, may not meet.
+        case other(any Error)
+        /// It was asked to stop; what is finished is saved.
+        case stopped
+    }
+
+    /// - Returns: the model file's SHA-256, if there is one.
+    func run(
+        onCycle: @escaping (CycleResult) -> Void, onEpoch: @escaping (EpochProgress) -> Void,
+        shouldStop: @escaping () -> Bool
+    ) throws(Failure) -> String? {
+        let checkpoint = checkpoint()
+        for result in checkpoint?.results ?? [] { onCycle(result) }
+        var storageError: (any Error)?
+        let observer = ExperimentObserver(
+            onEpoch: onEpoch,
+            onCycle: { result, checkpoint in
+                do {
+                    // First the state, then the news: whoever hears of a cycle finds its state.
+                    if let checkpointPath { try checkpoint.write(to: checkpointPath) }
+                    onCycle(result)
+                } catch {
+                    storageError = error
+                }
+            },
+            shouldStop: { storageError != nil || shouldStop() })
+        let final = try finalState(from: checkpoint, observer, storageError: { storageError })
+        if let storageError { throw .disk(storageError) }
+        return try save(final)
+    }
+
+    private func checkpoint() -> ExperimentCheckpoint? {
+        guard let checkpointPath, FileManager.default.fileExists(atPath: checkpointPath) else {
+            return nil
+        }
+        do {
+            return try ExperimentCheckpoint(contentsOf: checkpointPath, for: configuration)
+        } catch {
+            // What it held can be computed again, with the same numbers.
+            print("warning: starting anew: \(error)", to: &StandardError.stream)
+            return nil
+        }
+    }
+
+    private func finalState(
+        from checkpoint: ExperimentCheckpoint?, _ observer: ExperimentObserver,
+        storageError: () -> (any Error)?
+    ) throws(Failure) -> ExperimentCheckpoint {
+        let data: Dataset
+        do {
+            data = try DatasetSearch(
+                folder: dataFolder, environment: ProcessInfo.processInfo.environment
+            ).load(
+                configuration.dataset, poolCount: configuration.poolCount,
+                testCount: configuration.testCount)
+        } catch {
+            throw .other(error)
+        }
+        do throws(ExperimentError) {
+            let experiment = try Experiment(
+                configuration: configuration, pool: data.pool, test: data.test
+            ) { network, state throws(ClassifierError) -> any ClassifierEngine in
+                try OneDNNEngine(network, state)
+            }
+            return try experiment.run(from: checkpoint, observer: observer)
+        } catch {
+            if let storageError = storageError() { throw .disk(storageError) }
+            switch error {
+            case .stopped: throw .stopped
+            case .invalidSetting, .wrongImages, .diverged: throw .user(error)
+            case .classifier: throw .other(error)
+            }
+        }
+    }
+
+    private func save(_ final: ExperimentCheckpoint) throws(Failure) -> String? {
+        guard let modelPath else { return nil }
+        let network = ResNet18(
+            width: configuration.studyProtocol.width, classes: configuration.dataset.classCount)
+        do {
+            try final.network.write(network, to: modelPath)
+            return try Digest(ofFile: modelPath, algorithm: .sha256).hexadecimal
+        } catch {
+            throw .disk(error)
+        }
+    }
+}

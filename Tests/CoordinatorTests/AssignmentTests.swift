@@ -1,0 +1,116 @@
+import SweepModel
+import Testing
+import Wire
+
+@testable import Coordinator
+
+@Test("a new run draws its seeds once, then adds the first stage's trials")
+func newRunAddsItsTrials() {
+    let scene = Scene()
+    #expect(
+        scene.records.map(\.kind) == [
+            .sweepSubmitted, .coordinatorStarted, .trialAdded, .trialAdded, .trialAdded,
+        ])
+    #expect(
+        scene.coordinator.history.trials.map(\.id.rawValue) == [
+            "fashionmnist-random-seed0", "fashionmnist-dqn100-seed0", "fashionmnist-dqn200-seed0",
+        ])
+}
+
+@Test("an attempt is journaled before its trial is assigned")
+func attemptIsJournaledFirst() {
+    var scene = Scene()
+    scene.join()
+    scene.ready(received: 0)
+    let kinds = scene.actions.compactMap { action -> String? in
+        switch action {
+        case .append(.attemptStarted): "append"
+        case .send(.assign, _): "assign"
+        default: nil
+        }
+    }
+    #expect(kinds == ["append", "assign"])
+}
+
+@Test("a worker gets one trial per free slot, the longest first")
+func longestTrialFirst() {
+    var scene = Scene()
+    scene.join(slots: 2)
+    scene.ready(free: 2, received: 0)
+    // random scores no pool, so it is the shortest of the three.
+    #expect(
+        scene.assigned.map(\.trial.rawValue) == [
+            "fashionmnist-dqn100-seed0", "fashionmnist-dqn200-seed0",
+        ])
+}
+
+@Test("an assignment under way is not counted as a free slot")
+func assignmentUnderWay() {
+    var scene = Scene()
+    scene.join()
+    scene.ready(free: 1, received: 0)
+    #expect(scene.assigned.count == 1)
+    scene.ready(free: 1, received: 0)
+    #expect(scene.assigned.isEmpty)
+}
+
+@Test("a worker that never said hello is asked to")
+func strangerIsAskedForHello() {
+    var scene = Scene()
+    scene.ready(received: 0)
+    #expect(scene.sent == [.helloWanted])
+}
+
+@Test("an assignment that cannot be delivered is taken back at once")
+func undeliveredAssignment() {
+    var scene = Scene()
+    scene.join()
+    scene.ready(received: 0)
+    let lease = scene.assigned[0]
+    for case .send(let message, let worker) in scene.actions {
+        scene.handle(.undelivered(message, to: worker))
+    }
+    #expect(scene.state(of: lease.trial) == .pending)
+    scene.join("b")
+    scene.ready("b", received: 0)
+    #expect(scene.assigned == [Lease(trial: lease.trial, attempt: 2)])
+}
+
+@Test("the second stage takes what the first found, per wins, and says so")
+func secondStageTakesTheBestStep() {
+    var scene = Scene()
+    scene.runAll { $0 == 200 ? [50, 61, 70] : [50, 60, 70] }
+    let choice = scene.coordinator.history.choices
+    #expect(
+        choice == [
+            StepsChosen(stage: "times", dataset: .fashionmnist, gradientSteps: 200, tied: [200])
+        ])
+    #expect(
+        scene.coordinator.history.trials.suffix(2).map(\.id.rawValue) == [
+            "fashionmnist-dqn200-seed7", "fashionmnist-dqn200-seed8",
+        ])
+    #expect(scene.outcomes == [.sweepFinished])
+    #expect(scene.sent.last == .stop(.sweepFinished))
+}
+
+@Test("a tie takes the fewest gradient steps")
+func tieTakesFewestSteps() {
+    var scene = Scene()
+    scene.runAll()
+    #expect(scene.coordinator.history.choices[0].gradientSteps == 100)
+    #expect(scene.coordinator.history.choices[0].tied == [100, 200])
+}
+
+@Test("a stage whose source failed never starts, and the sweep ends all the same")
+func blockedStage() {
+    var scene = Scene()
+    scene.join()
+    scene.ready(received: 0)
+    scene.report(.failed(kind: .user, message: "bad"), scene.assigned[0])
+    for count in 1...2 {
+        scene.ready(received: count)
+        scene.finish(scene.assigned[0])
+    }
+    #expect(scene.outcomes == [.sweepFinished])
+    #expect(scene.coordinator.blockedStages.map(\.stage) == ["times"])
+}

@@ -1,0 +1,72 @@
+import SweepModel
+import Testing
+
+@testable import Wire
+
+private let lease = Lease(trial: TrialID("t"), attempt: 2)
+private let result = CycleResult(
+    cycle: 1, labelled: 10, correct: 5, total: 10, testLoss: .infinity, trainLoss: 0.1,
+    labelledDigest: "l", weightsDigest: "w",
+    query: QueryResult(picks: [1, 2], hitRate: 0.5, classCounts: [2]), trainSeconds: 1,
+    evaluateSeconds: 2, querySeconds: 3)
+private let configuration = TrialConfiguration(
+    dataset: .cifar100, strategy: .dqn(gradientSteps: 100), seed: .max,
+    studyProtocol: StudyProtocol())
+
+private let messages: [Message] = [
+    .hello(Hello(host: "h", slots: 2, softwareVersion: "1", attempts: [lease])),
+    .ready(Ready(freeSlots: 1, assignmentsReceived: 3)),
+    .heartbeat(
+        Heartbeat(
+            number: 4, assignmentsReceived: 3,
+            attempts: [AttemptProgress(lease: lease, cycle: 1, epoch: 2)])),
+    .report(Report(number: 1, lease: lease, content: .cycle(result))),
+    .report(Report(number: 2, lease: lease, content: .finished(modelDigest: "m"))),
+    .report(
+        Report(number: 3, lease: lease, content: .failed(kind: .outOfMemory, message: "ü\n\0"))),
+    .report(Report(number: 4, lease: lease, content: .released)),
+    .goodbye(Goodbye()),
+    .welcome(
+        Welcome(
+            leaseMs: 1, heartbeatMs: 2, softwareVersion: "1",
+            verdicts: [AttemptVerdict(lease: lease, verdict: .fence)])),
+    .helloWanted,
+    .assign(Assignment(lease: lease, configuration: configuration, runFolder: "/r")),
+    .acknowledge(report: .max), .fenced(lease), .renewed(heartbeat: 1), .stop(.sweepFinished),
+    .stop(.coordinatorLeaving), .refused(reason: "no"),
+]
+
+@Test("every message comes back from its bytes")
+func roundTrip() throws {
+    #expect(Set(messages.map(\.type)).count == MessageType.allCases.count)
+    for message in messages {
+        let read = try Message(type: message.type.rawValue, body: message.body())
+        #expect(read == message)
+        #expect(read.body() == message.body())
+    }
+}
+
+@Test("a header comes back from its bytes")
+func headerRoundTrip() throws {
+    let header = Header(run: "r", epoch: 3, worker: WorkerID("w"), messageNumber: 9)
+    #expect(try Header(bytes: header.bytes()) == header)
+    #expect(String(decoding: header.bytes(), as: UTF8.self).contains("message_number"))
+}
+
+@Test("an unknown type and an unreadable body are errors, never traps", arguments: 0..<500)
+func damagedBodies(seed: Int) {
+    #expect(throws: MessageError.unknownType(0)) { try Message(type: 0, body: []) }
+    var random = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1
+    func next() -> Int {
+        random ^= random << 13
+        random ^= random >> 7
+        random ^= random << 17
+        return Int(random >> 33)
+    }
+    for message in messages {
+        var body = message.body()
+        for _ in 0..<3 where !body.isEmpty { body[next() % body.count] = UInt8(next() % 256) }
+        if next() % 2 == 0 { body.removeLast(next() % (body.count + 1)) }
+        if let read = try? Message(type: message.type.rawValue, body: body) { _ = read.body() }
+    }
+}

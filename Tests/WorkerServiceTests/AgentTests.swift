@@ -1,0 +1,240 @@
+import SweepModel
+import Testing
+import Wire
+
+@testable import WorkerService
+
+/// An agent, a clock that tests move, and what it did last.
+private struct Scene {
+    var agent: Agent
+    var now: Int64 = 0
+    var actions: [AgentAction] = []
+
+    init(slots: Int = 2, leavesWithCoordinator: Bool = false) {
+        agent = Agent(
+            options: Agent.Options(
+                host: "h", slots: slots, softwareVersion: "1",
+                leavesWithCoordinator: leavesWithCoordinator, connectDelayMs: 60_000,
+                idleExitMs: 600_000), at: 0)
+    }
+
+    mutating func handle(_ event: AgentEvent) { actions = agent.handle(event, at: now) }
+    mutating func hear(_ message: Message) { handle(.received(message)) }
+
+    mutating func tick(after milliseconds: Int64) {
+        now += milliseconds
+        handle(.ticked)
+    }
+
+    mutating func welcome(_ verdicts: [AttemptVerdict] = []) {
+        hear(
+            .welcome(
+                Welcome(
+                    leaseMs: 90_000, heartbeatMs: 10_000, softwareVersion: "1", verdicts: verdicts))
+        )
+    }
+
+    mutating func assign(_ name: String = "t", attempt: Int = 1) -> Lease {
+        let lease = Lease(trial: TrialID(name), attempt: attempt)
+        let configuration = TrialConfiguration(
+            dataset: .fashionmnist, strategy: .random, seed: 0, studyProtocol: StudyProtocol())
+        hear(.assign(Assignment(lease: lease, configuration: configuration, runFolder: "")))
+        return lease
+    }
+
+    var sent: [Message] {
+        actions.compactMap { if case .send(let message) = $0 { message } else { nil } }
+    }
+
+    var reported: [ReportContent] {
+        sent.compactMap { if case .report(let report) = $0 { report.content } else { nil } }
+    }
+
+    var started: Int { actions.count { if case .start = $0 { true } else { false } } }
+    var stopped: [Lease] {
+        actions.compactMap { if case .stop(let lease) = $0 { lease } else { nil } }
+    }
+    var exit: AgentExit? {
+        actions.lazy.compactMap { if case .exit(let exit) = $0 { exit } else { nil } }.first
+    }
+
+    /// A worker with one running attempt.
+    static func working() -> (Scene, Lease) {
+        var scene = Scene()
+        scene.handle(.ticked)
+        scene.welcome()
+        let lease = scene.assign()
+        return (scene, lease)
+    }
+}
+
+private let cycle = CycleResult(
+    cycle: 1, labelled: 10, correct: 5, total: 10, testLoss: 1, trainLoss: 1, labelledDigest: "l",
+    weightsDigest: "w", query: nil, trainSeconds: 1, evaluateSeconds: 1, querySeconds: 1)
+
+@Test("it says hello until it is welcome, then asks for work")
+func helloUntilWelcome() {
+    var scene = Scene()
+    scene.handle(.ticked)
+    #expect(scene.sent.map(\.type) == [.hello])
+    scene.tick(after: 100)
+    #expect(scene.sent.isEmpty)
+    scene.tick(after: 2_000)
+    #expect(scene.sent.map(\.type) == [.hello])
+    scene.welcome()
+    #expect(scene.sent == [.ready(Ready(freeSlots: 2, assignmentsReceived: 0))])
+}
+
+@Test("an assignment before the welcome is not taken: the coordinator counts it as lost")
+func assignmentBeforeWelcome() {
+    var scene = Scene()
+    scene.handle(.ticked)
+    _ = scene.assign()
+    #expect(scene.started == 0)
+}
+
+@Test("more assignments than free slots are not started")
+func surplusAssignments() {
+    var scene = Scene(slots: 1)
+    scene.handle(.ticked)
+    scene.welcome()
+    _ = scene.assign("a")
+    #expect(scene.started == 1)
+    _ = scene.assign("b")
+    #expect(scene.started == 0)
+}
+
+@Test("a report is repeated until it is acknowledged")
+func reportsAreRepeated() {
+    var (scene, lease) = Scene.working()
+    scene.handle(.childSaid(.cycle(cycle), lease))
+    #expect(scene.reported == [.cycle(cycle)])
+    scene.tick(after: 10_000)
+    #expect(scene.reported == [.cycle(cycle)])
+    scene.hear(.acknowledge(report: 1))
+    scene.hear(.renewed(heartbeat: 1))
+    scene.tick(after: 10_000)
+    #expect(scene.reported.isEmpty)
+}
+
+@Test("without a coordinator the trial goes on, and its reports wait for the welcome")
+func reportsWaitForWelcome() {
+    var (scene, lease) = Scene.working()
+    scene.tick(after: 31_000)
+    #expect(!scene.agent.isWelcome)
+    scene.handle(.childSaid(.cycle(cycle), lease))
+    #expect(scene.reported.isEmpty)
+    scene.handle(.childSaid(.finished(modelDigest: "m"), lease))
+    scene.handle(.childEnded(lease, fault: nil))
+    scene.tick(after: 2_000)
+    guard case .hello(let hello) = scene.sent.first else {
+        Issue.record("no hello in \(scene.sent)")
+        return
+    }
+    #expect(hello.attempts == [lease], "what waits to be reported is still held")
+    scene.welcome([AttemptVerdict(lease: lease, verdict: .adopt)])
+    #expect(scene.reported == [.cycle(cycle), .finished(modelDigest: "m")])
+}
+
+@Test("a fenced attempt is stopped and its reports forgotten")
+func fencedAttempt() {
+    var (scene, lease) = Scene.working()
+    scene.handle(.childSaid(.cycle(cycle), lease))
+    scene.hear(.fenced(lease))
+    #expect(scene.stopped == [lease])
+    scene.handle(.childSaid(.cycle(cycle), lease))
+    #expect(scene.reported.isEmpty)
+    scene.handle(.childEnded(lease, fault: (.crash, "killed")))
+    #expect(scene.reported.isEmpty)
+    #expect(scene.agent.attempts.isEmpty)
+    #expect(scene.sent == [.ready(Ready(freeSlots: 2, assignmentsReceived: 1))])
+}
+
+@Test("a process that ends without a word is reported with its fault")
+func silentEnd() {
+    var (scene, lease) = Scene.working()
+    scene.handle(.childEnded(lease, fault: (.crash, "boom")))
+    #expect(scene.reported == [.failed(kind: .crash, message: "boom")])
+}
+
+@Test("heartbeats name every attempt and how far it is")
+func heartbeats() {
+    var (scene, lease) = Scene.working()
+    scene.handle(.childSaid(.progress(cycle: 2, epoch: 7), lease))
+    scene.tick(after: 10_000)
+    let expected = Heartbeat(
+        number: 1, assignmentsReceived: 1,
+        attempts: [AttemptProgress(lease: lease, cycle: 2, epoch: 7)])
+    #expect(scene.sent.first == .heartbeat(expected))
+}
+
+@Test("a stop stops the processes, gives the attempts back and says goodbye")
+func stop() {
+    var (scene, lease) = Scene.working()
+    scene.handle(.stopRequested)
+    #expect(scene.stopped == [lease])
+    #expect(scene.exit == nil)
+    scene.handle(.childEnded(lease, fault: nil))
+    #expect(scene.reported == [.released])
+    scene.hear(.acknowledge(report: 1))
+    #expect(scene.sent.map(\.type) == [.goodbye])
+    #expect(scene.exit == .stopped)
+}
+
+@Test("a stop does not wait for ever for acknowledgements")
+func stopWithoutAnswer() {
+    var (scene, lease) = Scene.working()
+    scene.handle(.stopRequested)
+    scene.handle(.childEnded(lease, fault: nil))
+    scene.tick(after: 5_000)
+    #expect(scene.exit == .stopped)
+}
+
+@Test("when the coordinator leaves, a worker started by hand gives back its trials and stays")
+func coordinatorLeaves() {
+    var (scene, lease) = Scene.working()
+    scene.hear(.stop(.coordinatorLeaving))
+    #expect(scene.reported == [.released])
+    #expect(scene.stopped == [lease])
+    scene.handle(.childEnded(lease, fault: nil))
+    #expect(scene.exit == nil)
+    var spawned = Scene(leavesWithCoordinator: true)
+    spawned.handle(.ticked)
+    spawned.welcome()
+    spawned.hear(.stop(.coordinatorLeaving))
+    #expect(spawned.exit == .stopped)
+}
+
+@Test("a coordinator that never answers, or has gone for long, ends a worker without work")
+func lostCoordinator() {
+    var never = Scene()
+    never.tick(after: 60_000)
+    #expect(never.exit == .coordinatorNeverFound)
+    var (scene, lease) = Scene.working()
+    scene.tick(after: 700_000)
+    #expect(scene.exit == nil, "it works")
+    scene.handle(.childEnded(lease, fault: nil))
+    #expect(scene.exit == .coordinatorLost)
+}
+
+@Test("the end of the sweep ends a worker")
+func endOfSweep() {
+    var scene = Scene()
+    scene.handle(.ticked)
+    scene.welcome()
+    scene.hear(.stop(.sweepFinished))
+    #expect(scene.exit == .sweepFinished)
+}
+
+@Test("a child's line comes back from its text, and others are told apart")
+func childLines() {
+    let lines: [ChildLine] = [
+        .progress(cycle: 1, epoch: 2), .cycle(cycle), .finished(modelDigest: "m"),
+        .failed(kind: .user, message: "a\nb"),
+    ]
+    for line in lines {
+        #expect(!line.encoded().contains("\n"))
+        #expect(ChildLine(Array(line.encoded().utf8)) == line)
+    }
+    #expect(ChildLine(Array("Warning: something".utf8)) == nil)
+}
