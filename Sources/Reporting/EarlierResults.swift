@@ -180,9 +180,8 @@ extension Report {
                 cycle.difference.map { (comparison.strategy.title, cycle.cycle, $0) }
             }
         }
-        func size(_ value: Ratio) -> Ratio { value.numerator < 0 ? Ratio(0) - value : value }
-        guard let largest = cells.max(by: { size($0.2) < size($1.2) }),
-            let mean = SampleStatistics(cells.map { size($0.2) })?.mean
+        guard let largest = cells.max(by: { $0.2.magnitude < $1.2.magnitude }),
+            let mean = SampleStatistics(cells.map(\.2.magnitude))?.mean
         else { return "Nothing can be compared yet." }
         let inside = comparisons.flatMap { $0.cycles.compactMap(\.isInside) }
         let insideText =

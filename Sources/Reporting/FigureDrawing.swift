@@ -152,8 +152,9 @@ private struct FigureDrawing {
         let lower = points.reversed().map { "\(text($0.0)),\(text(y.position($0.1.lowerBound)))" }
         let style = CurveStyle(index: series.style)
         elements.append(
-            "<polygon class=\"\(style.className) solid band\" fill=\"\(style.colour)\" fill-opacity=\"0.16\" "
-                + "stroke=\"none\" points=\"\((upper + lower).joined(separator: " "))\"/>")
+            "<polygon class=\"\(style.className) solid band\" fill=\"\(style.colour)\" "
+                + "fill-opacity=\"0.16\" stroke=\"none\" points=\"\((upper + lower).joined(separator: " "))\"/>"
+        )
     }
 
     private mutating func drawCurve(_ series: Figure.Series, _ x: AxisScale, _ y: AxisScale) {

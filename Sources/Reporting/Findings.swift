@@ -92,13 +92,13 @@ extension Report {
             let cycles = joined(behind.map { "\($0.cycle)" })
             findings.append(
                 "\(title) is below random in \(behind.count == 1 ? "cycle" : "cycles") \(cycles), "
-                    + "by \(decimals(Ratio(0) - worst.points, 2)) points "
+                    + "by \(decimals(worst.points.magnitude, 2)) points "
                     + "\(behind.count == 1 ? "there" : "at worst (cycle \(worst.cycle))").")
         }
         let difference = area - randomArea
         findings.append(
-            "Over the whole curve \(title) is \(decimals(Ratio(0) < difference ? difference : Ratio(0) - difference, 3)) "
-                + "points \(difference.numerator < 0 ? "below" : "above") random (area "
+            "Over the whole curve \(title) is \(decimals(difference.magnitude, 3)) points "
+                + "\(difference.numerator < 0 ? "below" : "above") random (area "
                 + "\(decimals(area, 3)) against \(decimals(randomArea, 3))).")
         return findings
     }
@@ -194,8 +194,8 @@ extension Report {
                 let mean = entry.comparison.statistics.mean
                 let (better, worse) =
                     mean.numerator > 0 ? (entry.first, entry.second) : (entry.second, entry.first)
-                let points = mean.numerator > 0 ? mean : Ratio(0) - mean
-                return "\(better.title) over \(worse.title) by \(decimals(points, 3)) points of "
+                return "\(better.title) over \(worse.title) by "
+                    + "\(decimals(mean.magnitude, 3)) points of "
                     + "\(entry.measure.rawValue) (p \(probability(entry.adjustedProbability ?? 1)))"
             }
             let more = significant.count - names.count

@@ -27,7 +27,7 @@ struct HTMLWriter {
     ///
     /// - Parameter link: the identity of the element that tells about a trial, if there is one.
     mutating func table(
-        _ table: Table, link: (TrialID) -> String?, isCaptionHidden: Bool = false
+        _ table: Table, link: (TrialConfiguration) -> String?, isCaptionHidden: Bool = false
     ) {
         open(
             "div",
@@ -64,7 +64,8 @@ struct HTMLWriter {
     }
 
     private mutating func cell(
-        _ cell: Table.Cell, _ table: Table, row: Int, column: Int, link: (TrialID) -> String?
+        _ cell: Table.Cell, _ table: Table, row: Int, column: Int,
+        link: (TrialConfiguration) -> String?
     ) {
         if row > 0, cell.continuesAbove { return }
         let span = table.span(row: row, column: column)

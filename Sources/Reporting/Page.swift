@@ -77,7 +77,8 @@ extension Report {
             page.open(
                 "div",
                 attributes: " class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                    + "aria-label=\"\(escapedMarkup(figure.title))\"")
+                    + "aria-label=\"\(escapedMarkup(figure.title))\" "
+                    + "style=\"--panels: \(figure.panels.count)\"")
             page.raw(figure.svg)
             page.close("div")
             page.element("figcaption", figure.title)
@@ -99,8 +100,12 @@ extension Report {
     }
 
     /// Where the page tells everything about a trial.
-    private func link(_ trial: TrialID) -> String? {
-        trials.count > maximumDetailedTrials ? nil : "trial-\(trial.rawValue)"
+    private func link(_ trial: TrialConfiguration) -> String? {
+        guard trials.count <= maximumDetailedTrials else { return nil }
+        // Trials of several runs may share their name, but not their protocol.
+        let number =
+            protocols.count > 1 ? "-protocol\(protocolNumber(trial.studyProtocol))" : ""
+        return "trial-\(trial.id)\(number)"
     }
 
     // MARK: Trials
@@ -116,9 +121,9 @@ extension Report {
         }
         page.element("h3", "Every cycle of every trial", attributes: " class=\"cycles\"")
         for trial in trials {
-            page.raw("<details id=\"\(escapedMarkup(link(trial.id) ?? ""))\">")
+            page.raw("<details id=\"\(escapedMarkup(link(trial.configuration) ?? ""))\">")
             let end = trial.finalAccuracy.map { "\(decimals($0, 2)) %" } ?? trial.state.rawValue
-            page.element("summary", "\(trial.id.rawValue): \(end)")
+            page.element("summary", "\(name(of: trial)): \(end)")
             page.table(cycleTable(trial), link: link, isCaptionHidden: true)
             page.raw("</details>\n")
         }
@@ -140,7 +145,7 @@ extension Report {
             rows: trials.map { trial in
                 let seconds = trial.cycles.reduce(0) { $0 + $1.result.seconds }
                 return [
-                    Table.Cell(trial.id.rawValue, trial: trial.id),
+                    Table.Cell(name(of: trial), trial: trial.configuration),
                     Table.Cell(trial.state.rawValue), Table.Cell(trial.hosts),
                     Table.Cell("\(trial.configuration.seed)"),
                     Table.Cell("\(trial.cycles.count)/\(trial.configuration.studyProtocol.cycles)"),

@@ -36,7 +36,8 @@ let pageStyle = """
     .note { color: var(--quiet); font-size: 0.9rem; margin: 0.3em 0; }
     figure { margin: 1.4em 0; } figcaption { color: var(--quiet); font-size: 0.92rem; }
     .scroll { overflow-x: auto; margin: 1.2em 0 0.4em; }
-    figure svg { display: block; width: 100%; min-width: 760px; height: auto; }
+    figure svg { display: block; max-width: 100%; min-width: calc(var(--panels) * 250px);
+      height: auto; }
     table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
     caption { text-align: left; font-weight: 600; padding: 0 0 0.4em; }
     caption.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;

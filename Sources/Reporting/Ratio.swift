@@ -19,6 +19,8 @@ public struct Ratio: Hashable, Sendable {
         self.init(100 * Int128(correct), Int128(total))
     }
 
+    public var magnitude: Ratio { numerator < 0 ? Ratio(-numerator, denominator) : self }
+
     /// The nearest floating-point number, but for the rounding of both integers.
     public var double: Double {
         // Conversion from 128 bits is some ten times slower.

@@ -120,6 +120,13 @@ extension Report {
         }
     }
 
+    /// The trial's name, with its protocol where there are several.
+    func name(of trial: TrialRecord) -> String {
+        let name = singleLine(trial.id.rawValue)
+        guard protocols.count > 1 else { return name }
+        return "\(name) (protocol \(protocolNumber(trial.configuration.studyProtocol)))"
+    }
+
     /// Where every trial stands.
     private var stateTable: Table {
         let titles = ["trial", "state", "cycles", "attempts", "host"]
@@ -131,7 +138,7 @@ extension Report {
             caption: "State of every trial", columns: columns,
             rows: trials.map { trial in
                 [
-                    Table.Cell(singleLine(trial.id.rawValue), trial: trial.id),
+                    Table.Cell(name(of: trial), trial: trial.configuration),
                     Table.Cell(trial.state.rawValue),
                     Table.Cell("\(trial.cycles.count)/\(trial.configuration.studyProtocol.cycles)"),
                     Table.Cell("\(trial.attempts)"), Table.Cell(trial.lastHost ?? ""),

@@ -27,10 +27,11 @@ extension Report {
             let shared = row > 0 ? trial.sharedCycles(with: trials[row - 1]) : 0
             let cells = cycles.map { cycle in
                 text(trial, cycle).map {
-                    Table.Cell($0, continuesAbove: cycle <= shared, trial: trial.id)
-                } ?? Table.Cell(missingMark, trial: trial.id)
+                    Table.Cell($0, continuesAbove: cycle <= shared, trial: trial.configuration)
+                } ?? Table.Cell(missingMark, trial: trial.configuration)
             }
-            return [Table.Cell(trial.configuration.strategy.title, trial: trial.id)] + cells
+            return [Table.Cell(trial.configuration.strategy.title, trial: trial.configuration)]
+                + cells
         }
     }
 
@@ -119,8 +120,8 @@ extension Report {
         if let last = row.random?.finalAccuracy {
             texts.append(trial.labels(toReach: last).map { "\($0)" } ?? missingMark)
         }
-        return [Table.Cell(trial.configuration.strategy.title, trial: trial.id)]
-            + texts.map { Table.Cell($0, trial: trial.id) }
+        return [Table.Cell(trial.configuration.strategy.title, trial: trial.configuration)]
+            + texts.map { Table.Cell($0, trial: trial.configuration) }
     }
 
     /// The settings of gradient steps by every criterion.
@@ -156,7 +157,7 @@ extension Report {
             table.rows.append([
                 Table.Cell(
                     "\(criteria.gradientSteps[row])",
-                    trial: choice.seeds.count > 1 ? nil : choice.trials[0][row].id),
+                    trial: choice.seeds.count > 1 ? nil : choice.trials[0][row].configuration),
                 Table.Cell("\(wins.wins[row].count)"),
                 Table.Cell(areas[row].map { decimals($0, 3) } ?? missingMark),
                 Table.Cell(decimals(ranks[row], 2)),

@@ -22,12 +22,12 @@ struct Table {
         /// Shows the same thing as the cell above it, and is drawn as one with it.
         var continuesAbove = false
         /// The trial behind the number, where it is one trial's.
-        var trial: TrialID?
+        var trial: TrialConfiguration?
 
         init(
             _ text: String, detail: String? = nil, isBest: Bool = false,
             continuesAbove: Bool = false,
-            trial: TrialID? = nil
+            trial: TrialConfiguration? = nil
         ) {
             self.text = text
             self.detail = detail

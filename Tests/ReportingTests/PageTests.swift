@@ -119,6 +119,20 @@ func hostilePage() throws {
     #expect(page.contains("0/1"))
 }
 
+@Test("trials of the same name but different protocols have places of their own")
+func protocolsOnThePage() {
+    let record = sweepRecord([trialRecord(correct: [10, 20, 30])])
+    let other = sweepRecord([trialRecord(correct: [20, 30, 40]) { $0.epochs = 20 }])
+    let markup = PageMarkup(Report(records: [record, other]).render(.html))
+    #expect(Set(markup.identities).count == markup.identities.count)
+    let places = markup.identities.filter { $0.hasPrefix("trial-") }
+    #expect(
+        places == [
+            "trial-cifar10-dqn100-seed0-protocol1", "trial-cifar10-dqn100-seed0-protocol2",
+        ])
+    #expect(Set(markup.references).isSuperset(of: places.map { "#" + $0 }))
+}
+
 @Test("an empty sweep has a page too")
 func emptyPage() {
     let report = Report(record: SweepRecord(name: "empty", stages: ["one"], trials: []))

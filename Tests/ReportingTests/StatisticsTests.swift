@@ -72,9 +72,9 @@ private func fixture<Value: Decodable>(_ name: String, in folder: URL) throws ->
 private let distributions: DistributionsFixture = try! fixture(
     "distributions.json", in: Bundle.module.resourceURL!.appending(path: "Fixtures"))
 
-/// An accuracy with at most six decimals, exactly.
+/// An accuracy with at most twelve decimals, exactly.
 private func exact(_ value: Double) -> Ratio {
-    Ratio(Int128((value * 1e6).rounded()), 1_000_000)
+    Ratio(Int128((value * 1e12).rounded()), 1_000_000_000_000)
 }
 
 private func isClose(_ found: Double?, _ expected: Double, relative: Double = 1e-9) -> Bool {
