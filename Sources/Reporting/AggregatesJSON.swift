@@ -30,12 +30,14 @@ extension Report {
             writer.field("best_by_final_accuracy", choice.criteria?.bestByFinalAccuracy)
             writer.field("best_by_mean_rank", choice.criteria?.bestByMeanRank)
             writer.key("missing")
-            writeMissing(choice.trials, to: &writer)
-            writer.field("seed", choice.seed)
+            writeMissing(choice.trials.flatMap { $0 }, to: &writer)
+            writer.key("seeds")
+            writer.array(choice.seeds) { $0.value($1) }
             writer.field("shared_cycles", choice.sharedCycles)
             writer.field("strategy", choice.strategyName)
             writer.key("tied")
             writer.array(choice.wins?.tied ?? []) { $0.value($1) }
+            writer.field("time_seeded", choice.isTimeSeeded)
             writer.key("wins")
             writer.array(choice.wins?.wins ?? []) { writer, win in
                 writer.object { writer in
@@ -212,6 +214,38 @@ extension Report {
                 writer.field("trial", trial.id.rawValue)
                 writer.field("why", trial.incompleteness)
             }
+        }
+    }
+
+    func write(
+        _ comparisons: [EarlierComparison], _ results: DatasetResults, to writer: inout JSONWriter
+    ) {
+        writer.object { writer in
+            writer.key("comparisons")
+            writer.array(comparisons) { writer, comparison in
+                writer.object { writer in
+                    writer.key("cycles")
+                    writer.array(comparison.cycles) { writer, cycle in
+                        writer.object { writer in
+                            writer.field("cycle", cycle.cycle)
+                            writer.field("difference", cycle.difference?.double)
+                            writer.field("earlier", cycle.earlier?.double)
+                            writer.key("inside")
+                            if let isInside = cycle.isInside {
+                                writer.value(isInside)
+                            } else {
+                                writer.null()
+                            }
+                            writer.field("this", cycle.own?.double)
+                        }
+                    }
+                    writer.field("gradient_steps", comparison.strategy.gradientSteps)
+                    writer.field("seed", comparison.seed)
+                    writer.field("strategy", comparison.strategy.name)
+                }
+            }
+            writer.field("dataset", results.dataset.rawValue)
+            writer.field("protocol", protocols.firstIndex(of: results.studyProtocol))
         }
     }
 }

@@ -11,23 +11,28 @@ public struct DatasetResults: Sendable {
     /// One per strategy and kind of seeds, those with time seeds first; a strategy with a single
     /// fixed seed has none.
     public let seedGroups: [SeedGroup]
+    private let fixedStrategies: [Strategy]
+    private let timeSeededStrategies: [Strategy]
 
     init(dataset: DatasetName, studyProtocol: StudyProtocol, trials: [TrialRecord]) {
         self.dataset = dataset
         self.studyProtocol = studyProtocol
         self.trials = trials
         let byStrategy = DatasetResults.byStrategy(trials)
-        seedResults = [false, true].flatMap { isTimeSeeded in
-            DatasetResults.bySeed(byStrategy.filter { $0.isTimeSeeded == isTimeSeeded }).map {
+        let fixed = byStrategy.filter { !$0.isTimeSeeded }
+            .chunked { $0.configuration.strategy == $1.configuration.strategy }
+        let timeSeeded = byStrategy.filter(\.isTimeSeeded)
+            .chunked { $0.configuration.strategy == $1.configuration.strategy }
+        fixedStrategies = fixed.map { $0[0].configuration.strategy }
+        timeSeededStrategies = timeSeeded.map { $0[0].configuration.strategy }
+        seedGroups =
+            timeSeeded.map { SeedGroup(trials: $0, isTimeSeeded: true) }
+            + fixed.filter { $0.count > 1 }.map { SeedGroup(trials: $0, isTimeSeeded: false) }
+        seedResults = [(fixed, false), (timeSeeded, true)].flatMap { members, isTimeSeeded in
+            DatasetResults.bySeed(members.flatMap { $0 }).map {
                 SeedResults(
                     seed: $0[0].configuration.seed, isTimeSeeded: isTimeSeeded, trials: $0)
             }
-        }
-        seedGroups = [true, false].flatMap { isTimeSeeded in
-            byStrategy.filter { $0.isTimeSeeded == isTimeSeeded }
-                .chunked { $0.configuration.strategy == $1.configuration.strategy }
-                .filter { isTimeSeeded || $0.count > 1 }
-                .map { SeedGroup(trials: $0, isTimeSeeded: isTimeSeeded) }
         }
     }
 
@@ -42,18 +47,17 @@ public struct DatasetResults: Sendable {
 
     /// Strategies in the order of the sweep, those of one name together and by gradient steps.
     public func strategies(timeSeeded: Bool) -> [Strategy] {
-        DatasetResults.byStrategy(trials.filter { $0.isTimeSeeded == timeSeeded })
-            .map(\.configuration.strategy).chunked(==).map { $0[0] }
+        timeSeeded ? timeSeededStrategies : fixedStrategies
     }
 
-    /// The choices of gradient steps: one per fixed seed and strategy that has several settings.
+    /// The choices of gradient steps: one per kind of seeds and strategy that has several settings,
+    /// over all its seeds.
     public var choices: [GradientStepChoice] {
-        fixedSeedResults.flatMap { results in
-            results.trials
-                .filter { $0.configuration.strategy.gradientSteps != nil }
-                .chunked { $0.configuration.strategy.name == $1.configuration.strategy.name }
-                .filter { $0.count > 1 }
-                .map { GradientStepChoice(seed: results.seed, trials: $0) }
+        [false, true].flatMap { isTimeSeeded in
+            let rows = seedResults.filter { $0.isTimeSeeded == isTimeSeeded }
+            return strategies(timeSeeded: isTimeSeeded).filter { $0.gradientSteps != nil }
+                .chunked { $0.name == $1.name }
+                .compactMap { GradientStepChoice(among: $0, rows) }
         }
     }
 
@@ -120,45 +124,6 @@ public struct SeedGroup: Sendable {
     public func accuracy(inCycle cycle: Int) -> SampleStatistics? {
         SampleStatistics(completeTrials.compactMap { $0.accuracy(inCycle: cycle) })
     }
-}
-
-/// Which setting of gradient steps is best at a fixed seed.
-public struct GradientStepChoice: Sendable {
-    public let seed: UInt64
-    public let trials: [TrialRecord]
-    /// nil while a trial is incomplete: a choice over some of the settings would not be one.
-    public let wins: GradientStepWins?
-    /// What other criteria say, over all cycles; nil while a trial is incomplete.
-    public let criteria: GradientStepCriteria?
-    /// The first cycles, which all settings have in common: they decide nothing and count no win.
-    public let sharedCycles: Int
-
-    init(seed: UInt64, trials: [TrialRecord]) {
-        self.seed = seed
-        self.trials = trials
-        let cycles = trials[0].configuration.studyProtocol.cycles
-        let sharedCycles = trials.dropFirst().map { $0.sharedCycles(with: trials[0]) }.min() ?? 0
-        self.sharedCycles = sharedCycles
-        guard cycles > 0, trials.allSatisfy(\.isComplete) else {
-            wins = nil
-            criteria = nil
-            return
-        }
-        let curves = trials.map { trial in
-            LearningCurve(
-                gradientSteps: trial.configuration.strategy.gradientSteps ?? 0,
-                correct: trial.cycles.map(\.result.correct))
-        }
-        wins = GradientStepWins(
-            curves.map { curve in
-                LearningCurve(
-                    gradientSteps: curve.gradientSteps,
-                    correct: Array(curve.correct.dropFirst(sharedCycles)))
-            })
-        criteria = GradientStepCriteria(curves)
-    }
-
-    public var strategyName: String { trials[0].configuration.strategy.name }
 }
 
 extension Array {

@@ -152,8 +152,9 @@ private struct FigureDrawing {
         let lower = points.reversed().map { "\(text($0.0)),\(text(y.position($0.1.lowerBound)))" }
         let style = CurveStyle(index: series.style)
         elements.append(
-            "<polygon class=\"\(style.className)\" fill=\"\(style.colour)\" fill-opacity=\"0.16\" "
-                + "stroke=\"none\" points=\"\((upper + lower).joined(separator: " "))\"/>")
+            "<polygon class=\"\(style.className) solid band\" fill=\"\(style.colour)\" "
+                + "fill-opacity=\"0.16\" stroke=\"none\" points=\"\((upper + lower).joined(separator: " "))\"/>"
+        )
     }
 
     private mutating func drawCurve(_ series: Figure.Series, _ x: AxisScale, _ y: AxisScale) {
@@ -179,7 +180,7 @@ private struct FigureDrawing {
         let isHollow = style.marker % 2 == 1
         let fill = isHollow ? "#ffffff" : style.colour
         let paint =
-            "class=\"\(style.className)\(isHollow ? " hollow" : "")\" fill=\"\(fill)\" "
+            "class=\"\(style.className) \(isHollow ? "hollow" : "solid")\" fill=\"\(fill)\" "
             + "stroke=\"\(style.colour)\" stroke-width=\"1.2\""
         let outline = outlines[style.marker]
         if outline.isEmpty {

@@ -23,6 +23,10 @@ extension Report {
                 + "\(trial.isTimeSeeded),\(quoted(trial.stage)),"
             let place = protocols.firstIndex(of: configuration.studyProtocol)!
             let tail = ",\(trial.state.rawValue),\(settings[place])\n"
+            // A trial without a result has a row too, so that no reader takes the rest for all.
+            if trial.cycles.isEmpty {
+                text += head + String(repeating: ",", count: Self.resultColumnCount - 1) + tail
+            }
             for cycle in trial.cycles {
                 text += head
                 append(cycle, to: &text)
@@ -31,6 +35,10 @@ extension Report {
         }
         return text
     }
+
+    /// From `cycle` to `weights_digest`.
+    private static let resultColumnCount =
+        columns.firstIndex(of: "weights_digest")! - columns.firstIndex(of: "cycle")! + 1
 
     private func append(_ cycle: CycleRecord, to text: inout String) {
         let result = cycle.result

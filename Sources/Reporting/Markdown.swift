@@ -6,6 +6,8 @@ extension Report {
             case .heading(let level, let title):
                 parts.append(String(repeating: "#", count: level) + " " + escaped(title))
             case .paragraph(let sentence): parts.append(escaped(sentence))
+            case .list(let items):
+                parts.append(items.map { "- " + escaped($0) }.joined(separator: "\n"))
             case .table(let table): parts.append(markdown(table))
             }
         }
@@ -23,7 +25,7 @@ extension Report {
                 row(
                     cells.map { cell in
                         if cell.continuesAbove { return "″" }
-                        return cell.isBest ? "**\(escaped(cell.text))**" : escaped(cell.text)
+                        return cell.isBest ? "**\(escaped(cell.line))**" : escaped(cell.line)
                     }))
         }
         var notes = table.notes

@@ -1,5 +1,11 @@
 /// Text in which XML and HTML find nothing of their own, inside elements and quoted attributes.
 func escapedMarkup(_ text: String) -> String {
+    // Most cells are digits.
+    let isPlain = text.utf8.allSatisfy { byte in
+        byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "&") && byte != UInt8(ascii: "<")
+            && byte != UInt8(ascii: ">") && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "'")
+    }
+    if isPlain { return text }
     var escaped = ""
     for scalar in text.unicodeScalars {
         switch scalar {

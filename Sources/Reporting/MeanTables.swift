@@ -6,9 +6,8 @@ extension Report {
         _ results: DatasetResults, _ groups: [SeedGroup], title: String, kind: String
     ) -> Table {
         var table = groupTable(results, groups) { statistics in
-            let mean = decimals(statistics.mean, 3)
-            guard let deviation = statistics.standardDeviation else { return mean }
-            return "\(mean) ± \(decimals(deviation, 3))"
+            let deviation = statistics.standardDeviation.map { "± \(decimals($0, 3))" }
+            return Table.Cell(decimals(statistics.mean, 3), detail: deviation)
         }
         table.caption = "\(title): mean ± sd of the test accuracy in % over \(kind)"
         if groups.allSatisfy(\.isComplete) {
@@ -33,15 +32,16 @@ extension Report {
         guard !groups.isEmpty else { return nil }
         var table = groupTable(results, groups) { statistics in
             statistics.interval95.map {
-                "\(decimals($0.lowerBound, 3)) to \(decimals($0.upperBound, 3))"
-            } ?? missingMark
+                Table.Cell(
+                    decimals($0.lowerBound, 3), detail: "to \(decimals($0.upperBound, 3))")
+            } ?? Table.Cell(missingMark)
         }
         table.caption = "\(title): 95 % t-interval of the mean over \(kind)"
         return table
     }
 
     private func groupTable(
-        _ results: DatasetResults, _ groups: [SeedGroup], text: (SampleStatistics) -> String
+        _ results: DatasetResults, _ groups: [SeedGroup], cell: (SampleStatistics) -> Table.Cell
     ) -> Table {
         let cycles = results.studyProtocol.cycles
         return Table(
@@ -52,7 +52,7 @@ extension Report {
             rows: groups.map { group in
                 [Table.Cell(group.strategy.title), Table.Cell(group.fraction)]
                     + stride(from: 1, through: cycles, by: 1).map { cycle in
-                        Table.Cell(group.accuracy(inCycle: cycle).map(text) ?? missingMark)
+                        group.accuracy(inCycle: cycle).map(cell) ?? Table.Cell(missingMark)
                     }
             })
     }
@@ -104,14 +104,16 @@ extension Report {
             rows: rows.map { row in
                 let cells = stride(from: 1, through: results.studyProtocol.cycles, by: 1).map {
                     cycle in
-                    guard let points = row.points(inCycle: cycle) else { return missingMark }
-                    let mean = decimals(points.mean, 3)
-                    return points.halfWidth95.map { "\(mean) ± \(decimals($0, 3))" } ?? mean
+                    guard let points = row.points(inCycle: cycle)
+                    else { return Table.Cell(missingMark) }
+                    return Table.Cell(
+                        decimals(points.mean, 3),
+                        detail: points.halfWidth95.map { "± \(decimals($0, 3))" })
                 }
                 return [
                     Table.Cell(row.strategy.title),
                     Table.Cell("\(row.pairs.count)/\(row.expected)"),
-                ] + cells.map { Table.Cell($0) }
+                ] + cells
             })
     }
 

@@ -28,6 +28,9 @@ public struct PairedComparison: Hashable, Sendable {
     /// Why no Wilcoxon test is shown; nil if one is.
     public var wilcoxonObstacle: String? {
         let count = nonzeroCount
+        guard count <= Self.mostWilcoxonPairs else {
+            return "over more than \(Self.mostWilcoxonPairs) pairs the exact one is not computed"
+        }
         guard count < Self.fewestWilcoxonPairs else { return nil }
         let smallest = decimals(Ratio(2, Int128(1) << Int128(max(count, 1))), 4)
         return count == 0
@@ -39,14 +42,17 @@ public struct PairedComparison: Hashable, Sendable {
     /// With fewer pairs no outcome has a two-sided p below 0.05.
     public static let fewestWilcoxonPairs = 6
 
+    /// Its work grows with the cube of the pairs; over so many t is as good as exact.
+    public static let mostWilcoxonPairs = 100
+
     /// Two-sided p of Wilcoxon's signed-rank test, exact given the sizes of the differences:
     /// differences of 0 are left out, equal ones share their mean rank, and every assignment of
     /// signs is as likely as every other. 1 if all are 0.
     ///
-    /// nil of more pairs than 1,000, where the exact distribution takes too long.
+    /// nil of more differing pairs than `mostWilcoxonPairs`.
     public var wilcoxonProbability: Double? {
+        guard nonzeroCount <= Self.mostWilcoxonPairs else { return nil }
         let doubledRanks = Self.doubledRanks(differences.filter { $0.numerator != 0 })
-        guard doubledRanks.count <= 1000 else { return nil }
         let total = doubledRanks.reduce(0) { $0 + $1.rank }
         let positive = doubledRanks.reduce(0) { $0 + ($1.isPositive ? $1.rank : 0) }
         let extreme = min(positive, total - positive)

@@ -19,8 +19,17 @@ public struct Ratio: Hashable, Sendable {
         self.init(100 * Int128(correct), Int128(total))
     }
 
+    public var magnitude: Ratio { numerator < 0 ? Ratio(-numerator, denominator) : self }
+
     /// The nearest floating-point number, but for the rounding of both integers.
-    public var double: Double { Double(numerator) / Double(denominator) }
+    public var double: Double {
+        // Conversion from 128 bits is some ten times slower.
+        if let numerator = Int64(exactly: numerator), let denominator = Int64(exactly: denominator)
+        {
+            return Double(numerator) / Double(denominator)
+        }
+        return Double(numerator) / Double(denominator)
+    }
 
     private static func greatestCommonDivisor(_ first: UInt128, _ second: UInt128) -> UInt128 {
         // Counts fit 64 bits nearly always, and 128-bit division is some ten times slower.

@@ -9,6 +9,10 @@ public enum ReportFormat: String, CaseIterable, Sendable {
     case csv
     /// One value with every trial and every aggregate; see `docs/results-format.md`.
     case json
+    /// One self-contained page.
+    case html
+    /// Tables for a paper, with `booktabs` and `multirow`.
+    case latex
 }
 
 /// The findings of a sweep. The same record gives the same bytes.
@@ -25,6 +29,11 @@ public struct Report: Sendable {
 
     /// The protocols of the trials, in the order of the sweep.
     let protocols: [StudyProtocol]
+    /// What the page says of its origin beside the protocol: versions, machines, dates. The record
+    /// does not hold it.
+    public var provenance: [(name: String, value: String)] = []
+    /// Published or earlier results to show beside these.
+    public var earlier: SweepRecord?
     /// Trials that several runs have with different results.
     public let conflicts: [String]
 
@@ -52,10 +61,13 @@ public struct Report: Sendable {
 
     public func render(_ format: ReportFormat) -> String {
         switch format {
-        case .table: text(blocks)
-        case .markdown: markdown(blocks)
+        // A terminal shows the end of what it is given, a page its beginning.
+        case .table: text(headBlocks + tableBlocks + findingBlocks)
+        case .markdown: markdown(headBlocks + findingBlocks + tableBlocks)
         case .csv: longForm
         case .json: json
+        case .html: page
+        case .latex: latex(tableBlocks)
         }
     }
 

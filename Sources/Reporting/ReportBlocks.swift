@@ -4,26 +4,37 @@ import SweepModel
 private let maximumSeedTables = 10
 
 extension Report {
-    /// The report in reading order.
-    var blocks: [Block] {
-        var blocks: [Block] = [.heading(level: 1, singleLine(name))]
-        blocks += ([stateOfTrials] + remarks).map(Block.paragraph)
-        for results in results {
-            let title = title(of: results)
-            blocks.append(.heading(level: 2, title))
-            blocks += fixedSeedBlocks(results, title: title)
-            blocks += manySeedBlocks(results, title: title)
-        }
+    /// The title, how far the trials are, and what a reader must know before the rest.
+    var headBlocks: [Block] {
+        [.heading(level: 1, singleLine(name))] + ([stateOfTrials] + remarks).map(Block.paragraph)
+    }
+
+    var findingBlocks: [Block] {
+        let findings = findings
+        guard !findings.isEmpty else { return [] }
+        return [.heading(level: 2, "Findings")]
+            + findings.flatMap { [.heading(level: 3, $0.title), .list($0.sentences)] }
+    }
+
+    var tableBlocks: [Block] {
+        var blocks = results.flatMap { datasetBlocks($0, level: 2) }
         let matrices = penaltyMatrices
         if !matrices.isEmpty {
             blocks.append(.heading(level: 2, "Who beats whom"))
             blocks += matrices.map { .table(penaltyTable($0)) }
         }
+        blocks += earlierBlocks
         if completeCount < trials.count {
             blocks.append(.heading(level: 2, "Trials"))
             blocks.append(.table(stateTable))
         }
         return blocks
+    }
+
+    func datasetBlocks(_ results: DatasetResults, level: Int) -> [Block] {
+        let title = title(of: results)
+        return [.heading(level: level, title)] + fixedSeedBlocks(results, title: title)
+            + manySeedBlocks(results, title: title)
     }
 
     var stateOfTrials: String {
@@ -43,14 +54,13 @@ extension Report {
 
     private func fixedSeedBlocks(_ results: DatasetResults, title: String) -> [Block] {
         let seeds = results.fixedSeedResults
-        let choices = results.choices
+        let choices = results.choices.map { Block.table(choiceTable($0, title: title)) }
         var blocks: [Block] = []
         for row in seeds.prefix(maximumSeedTables) {
             let title = "\(title), seed \(row.seed)"
             blocks.append(.table(seedTable(results, row, title: title)))
-            for choice in choices where choice.seed == row.seed {
-                blocks.append(.table(choiceTable(choice, title: title)))
-            }
+            // With a single seed the choice stands below the table that it is read from.
+            if seeds.count == 1 { blocks += choices }
             blocks += [
                 pointsTable(results, row, title: title), ratioTable(results, row, title: title),
                 gainTable(results, row, title: title), curveTable(row, title: title),
@@ -62,7 +72,7 @@ extension Report {
                     "\(seeds.count - maximumSeedTables) more seeds are in the JSON and CSV output.")
             )
         }
-        return blocks
+        return seeds.count == 1 ? blocks : blocks + choices
     }
 
     private func manySeedBlocks(_ results: DatasetResults, title: String) -> [Block] {
@@ -110,6 +120,13 @@ extension Report {
         }
     }
 
+    /// The trial's name, with its protocol where there are several.
+    func name(of trial: TrialRecord) -> String {
+        let name = singleLine(trial.id.rawValue)
+        guard protocols.count > 1 else { return name }
+        return "\(name) (protocol \(protocolNumber(trial.configuration.studyProtocol)))"
+    }
+
     /// Where every trial stands.
     private var stateTable: Table {
         let titles = ["trial", "state", "cycles", "attempts", "host"]
@@ -121,7 +138,7 @@ extension Report {
             caption: "State of every trial", columns: columns,
             rows: trials.map { trial in
                 [
-                    Table.Cell(singleLine(trial.id.rawValue), trial: trial.id),
+                    Table.Cell(name(of: trial), trial: trial.configuration),
                     Table.Cell(trial.state.rawValue),
                     Table.Cell("\(trial.cycles.count)/\(trial.configuration.studyProtocol.cycles)"),
                     Table.Cell("\(trial.attempts)"), Table.Cell(trial.lastHost ?? ""),

@@ -9,6 +9,8 @@ extension Report {
             writer.array(conflicts) { $0.value($1) }
             writer.key("datasets")
             writer.array(results) { write($1, to: &$0) }
+            writer.key("earlier")
+            writer.array(earlierComparisons) { write($1.comparisons, $1.results, to: &$0) }
             writer.key("penalty_matrices")
             writer.array(penaltyMatrices) { write($1, to: &$0) }
             writer.key("protocols")

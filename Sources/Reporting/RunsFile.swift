@@ -33,6 +33,27 @@ private struct RunKey: Hashable {
     var seed: UInt64
     var isTimeSeeded: Bool
     var settings: String
+
+    /// Runs with the same one have the same protocol.
+    struct ProtocolKey: Hashable {
+        var dataset: DatasetName
+        var settings: String
+    }
+
+    var protocolKey: ProtocolKey { ProtocolKey(dataset: dataset, settings: settings) }
+}
+
+extension StudyProtocol {
+    /// Sets what a curve tells of its protocol: cycles, labels and test images.
+    fileprivate mutating func infer(from results: [CycleResult], of dataset: DatasetName) {
+        guard let first = results.first else { return }
+        let study = dataset.studyAddendum
+        let bought = results.count > 1 ? results[1].labelled - first.labelled : study
+        cycles = results.count
+        initial = first.labelled == study ? nil : first.labelled
+        addendum = bought == study ? nil : bought
+        testLimit = first.total == dataset.fullTestCount ? nil : first.total
+    }
 }
 
 private struct RunsFileReader {
@@ -68,9 +89,35 @@ private struct RunsFileReader {
     func trials() throws(RunsFileError) -> [TrialRecord] {
         var runs = try runs()
         for index in runs.indices { runs[index].cycles = try cycles(of: runs[index]) }
+        let protocols = try protocols(of: runs)
         var trials: [TrialRecord] = []
-        for run in runs { trials.append(try trial(run, of: runs)) }
+        for run in runs {
+            trials.append(try trial(run, protocols[run.key.protocolKey]!))
+        }
         return trials
+    }
+
+    /// What the rows tell about the protocol of the runs of a dataset and settings.
+    private func protocols(
+        of runs: [RunRows]
+    ) throws(RunsFileError) -> [RunKey.ProtocolKey: StudyProtocol] {
+        var longest: [RunKey.ProtocolKey: RunRows] = [:]
+        for run in runs
+        where run.cycles.count > longest[run.key.protocolKey]?.cycles.count ?? -1 {
+            longest[run.key.protocolKey] = run
+        }
+        var protocols: [RunKey.ProtocolKey: StudyProtocol] = [:]
+        for key in runs.map(\.key.protocolKey) where protocols[key] == nil {
+            let run = longest[key]!
+            var studyProtocol = StudyProtocol()
+            if columns["settings"] == nil {
+                studyProtocol.infer(from: run.cycles.map(\.record.result), of: run.key.dataset)
+            } else if let problem = studyProtocol.apply(departures: run.key.settings) {
+                throw failure(run.rows[0], problem)
+            }
+            protocols[key] = studyProtocol
+        }
+        return protocols
     }
 
     private func runs() throws(RunsFileError) -> [RunRows] {
@@ -133,7 +180,9 @@ private struct RunsFileReader {
         of run: RunRows
     ) throws(RunsFileError) -> [(line: Int, record: CycleRecord)] {
         var cycles: [(line: Int, record: CycleRecord)] = []
-        for row in run.rows { cycles.append((row.line, try cycle(row, dataset: run.key.dataset))) }
+        for row in run.rows where !isWithoutCycle(row) {
+            cycles.append((row.line, try cycle(row, dataset: run.key.dataset)))
+        }
         cycles.sort { ($0.record.result.cycle, $0.line) < ($1.record.result.cycle, $1.line) }
         for (index, entry) in cycles.enumerated() where entry.record.result.cycle != index + 1 {
             let cycle = entry.record.result.cycle
@@ -144,6 +193,11 @@ private struct RunsFileReader {
             throw RunsFileError(file: file, line: entry.line, problem: problem)
         }
         return cycles
+    }
+
+    /// Whether the row is there to name a run that has no result yet, as the long form does.
+    private func isWithoutCycle(_ row: CommaSeparatedRow) -> Bool {
+        columns["state"] != nil && field(row, ["cycle"]).isEmpty
     }
 
     private func cycle(
@@ -181,24 +235,10 @@ private struct RunsFileReader {
         return Int(images.rounded())
     }
 
-    private func trial(_ run: RunRows, of runs: [RunRows]) throws(RunsFileError) -> TrialRecord {
+    private func trial(
+        _ run: RunRows, _ studyProtocol: StudyProtocol
+    ) throws(RunsFileError) -> TrialRecord {
         let key = run.key
-        let peers = runs.filter { $0.key.dataset == key.dataset && $0.key.settings == key.settings }
-        var studyProtocol = StudyProtocol()
-        if columns["settings"] == nil {
-            // The rows say nothing of the protocol but these.
-            studyProtocol.cycles = peers.map(\.cycles.count).max() ?? 0
-            let longest = peers.max { $0.cycles.count < $1.cycles.count }!.cycles
-            let labelled = longest.map(\.record.result.labelled)
-            let study = key.dataset.studyAddendum
-            studyProtocol.initial = labelled[0] == study ? nil : labelled[0]
-            let addendum = labelled.count > 1 ? labelled[1] - labelled[0] : study
-            studyProtocol.addendum = addendum == study ? nil : addendum
-            let total = longest[0].record.result.total
-            studyProtocol.testLimit = total == key.dataset.fullTestCount ? nil : total
-        } else if let problem = studyProtocol.apply(departures: key.settings) {
-            throw failure(run.rows[0], problem)
-        }
         let configuration = TrialConfiguration(
             dataset: key.dataset, strategy: key.strategy, seed: key.seed,
             studyProtocol: studyProtocol)
@@ -226,7 +266,7 @@ private struct RunsFileReader {
                 ? run.key.isTimeSeeded ? "time-seeds" : "fixed-seeds" : stage,
             isTimeSeeded: run.key.isTimeSeeded, configuration: configuration,
             state: state ?? (isComplete ? .done : .failed),
-            attempts: run.cycles.map(\.record.attempt).max() ?? 1,
+            attempts: run.cycles.map(\.record.attempt).max() ?? 0,
             cycles: run.cycles.map(\.record),
             failure: isComplete || state != nil ? nil : "\(file) has no more")
     }

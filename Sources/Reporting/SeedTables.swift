@@ -27,10 +27,11 @@ extension Report {
             let shared = row > 0 ? trial.sharedCycles(with: trials[row - 1]) : 0
             let cells = cycles.map { cycle in
                 text(trial, cycle).map {
-                    Table.Cell($0, continuesAbove: cycle <= shared, trial: trial.id)
-                } ?? Table.Cell(missingMark, trial: trial.id)
+                    Table.Cell($0, continuesAbove: cycle <= shared, trial: trial.configuration)
+                } ?? Table.Cell(missingMark, trial: trial.configuration)
             }
-            return [Table.Cell(trial.configuration.strategy.title, trial: trial.id)] + cells
+            return [Table.Cell(trial.configuration.strategy.title, trial: trial.configuration)]
+                + cells
         }
     }
 
@@ -119,14 +120,14 @@ extension Report {
         if let last = row.random?.finalAccuracy {
             texts.append(trial.labels(toReach: last).map { "\($0)" } ?? missingMark)
         }
-        return [Table.Cell(trial.configuration.strategy.title, trial: trial.id)]
-            + texts.map { Table.Cell($0, trial: trial.id) }
+        return [Table.Cell(trial.configuration.strategy.title, trial: trial.configuration)]
+            + texts.map { Table.Cell($0, trial: trial.configuration) }
     }
 
     /// The settings of gradient steps by every criterion.
     func choiceTable(_ choice: GradientStepChoice, title: String) -> Table {
         var table = Table(
-            caption: "\(title): best gradient step of \(choice.strategyName)",
+            caption: "\(title), \(choice.seedWords): best gradient step of \(choice.strategyName)",
             columns: [
                 .init(title: "gradient steps"), .init(title: "wins"),
                 .init(title: "area under the curve"), .init(title: "mean rank"),
@@ -134,24 +135,33 @@ extension Report {
             ],
             rows: [])
         guard let wins = choice.wins, let criteria = choice.criteria else {
-            table.rows = choice.trials.map { trial in
-                [Table.Cell("\(trial.configuration.strategy.gradientSteps ?? 0)", trial: trial.id)]
+            table.rows = choice.trials[0].map { trial in
+                [Table.Cell("\(trial.configuration.strategy.gradientSteps ?? 0)")]
                     + Array(repeating: Table.Cell(missingMark), count: 4)
             }
-            table.notes = ["No choice yet."] + missingNotes(choice.trials)
+            table.notes = ["No choice yet."] + missingNotes(choice.trials.flatMap { $0 })
             return table
         }
-        let cycles = criteria.curves[0].correct.count
-        let areas = choice.trials.map(\.area)
-        let ranks = criteria.doubledRankSums.map { Ratio(Int128($0), Int128(2 * cycles)) }
-        let finals = choice.trials.map(\.finalAccuracy)
-        for (row, trial) in choice.trials.enumerated() {
+        let cycles = choice.trials[0][0].cycles.count
+        let comparisons = Int128(2 * cycles * choice.seeds.count)
+        let settings = criteria.gradientSteps.indices
+        let areas = settings.map { index in
+            SampleStatistics(choice.trials.compactMap { $0[index].area })?.mean
+        }
+        let ranks = criteria.doubledRankSums.map { Ratio(Int128($0), comparisons) }
+        let finals = settings.map { index in
+            SampleStatistics(choice.trials.compactMap { $0[index].finalAccuracy })?.mean
+        }
+        let places = choice.seeds.count > 1 ? 3 : 2
+        for row in settings {
             table.rows.append([
-                Table.Cell("\(criteria.curves[row].gradientSteps)", trial: trial.id),
+                Table.Cell(
+                    "\(criteria.gradientSteps[row])",
+                    trial: choice.seeds.count > 1 ? nil : choice.trials[0][row].configuration),
                 Table.Cell("\(wins.wins[row].count)"),
                 Table.Cell(areas[row].map { decimals($0, 3) } ?? missingMark),
                 Table.Cell(decimals(ranks[row], 2)),
-                Table.Cell(finals[row].map { decimals($0, 2) } ?? missingMark),
+                Table.Cell(finals[row].map { decimals($0, places) } ?? missingMark),
             ])
         }
         table.markBest(column: 1, values: wins.wins.map(\.count), by: <)
@@ -164,27 +174,5 @@ extension Report {
             table.notes.append("All settings share \(cycles), where no win is counted.")
         }
         return table
-    }
-}
-
-extension GradientStepChoice {
-    /// The choice in a sentence; nil while there is none.
-    var verdict: String? {
-        guard let wins else { return nil }
-        let most = wins.wins.map(\.count).max() ?? 0
-        guard wins.tied.count > 1 else {
-            return "Choice: \(wins.best) gradient steps, with the most wins (\(most))."
-        }
-        let tied = wins.tied.map(String.init).joined(separator: ", ")
-        return "Choice: \(wins.best) gradient steps, the smallest of the \(wins.tied.count) that "
-            + "tie with \(counted(most, "win")) each (\(tied))."
-    }
-
-    /// What the other criteria say; nil while there is no choice.
-    var otherVerdicts: String? {
-        criteria.map {
-            "By other criteria: area under the curve \($0.bestByArea), mean rank "
-                + "\($0.bestByMeanRank), final accuracy \($0.bestByFinalAccuracy)."
-        }
     }
 }

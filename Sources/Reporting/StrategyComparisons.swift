@@ -29,20 +29,25 @@ extension DatasetResults {
     public func comparisons(timeSeeded: Bool) -> [StrategyComparison] {
         let strategies = strategies(timeSeeded: timeSeeded)
         let rows = seedResults.filter { $0.isTimeSeeded == timeSeeded }
+        // By measure, strategy and seed.
+        let values = ComparisonMeasure.allCases.map { measure in
+            strategies.map { strategy in
+                rows.map { $0.trial(strategy).flatMap(measure.value) }
+            }
+        }
         var found: [(Strategy, Strategy, ComparisonMeasure, PairedComparison)] = []
-        for (index, first) in strategies.enumerated() {
-            for second in strategies[(index + 1)...] {
-                for measure in ComparisonMeasure.allCases {
-                    let differences = rows.compactMap { row -> Ratio? in
-                        guard let own = row.trial(first).flatMap(measure.value),
-                            let others = row.trial(second).flatMap(measure.value)
-                        else { return nil }
+        for first in strategies.indices {
+            for second in strategies.indices where second > first {
+                for (measure, values) in zip(ComparisonMeasure.allCases, values) {
+                    let differences = zip(values[first], values[second]).compactMap {
+                        own, others -> Ratio? in
+                        guard let own, let others else { return nil }
                         return own - others
                     }
                     guard differences.count > 1,
                         let comparison = PairedComparison(differences: differences)
                     else { continue }
-                    found.append((first, second, measure, comparison))
+                    found.append((strategies[first], strategies[second], measure, comparison))
                 }
             }
         }
@@ -117,19 +122,24 @@ private struct PenaltyTally {
         let rows = results.seedResults.filter { $0.isTimeSeeded == timeSeeded }
         let cycles = results.studyProtocol.cycles
         let before = comparisons
-        for (i, first) in strategies.enumerated() {
+        // Accuracies by strategy, seed and cycle, of complete trials.
+        let curves = strategies.map { strategy in
+            rows.map { row -> [Ratio]? in
+                guard let trial = row.trial(strategy), trial.isComplete, cycles > 0
+                else { return nil }
+                return (1...cycles).compactMap { trial.accuracy(inCycle: $0) }
+            }
+        }
+        for i in strategies.indices {
             for j in strategies.indices where j > i {
-                let pairs = rows.compactMap { row -> (TrialRecord, TrialRecord)? in
-                    guard let own = row.trial(first), let other = row.trial(strategies[j]),
-                        own.isComplete, other.isComplete
-                    else { return nil }
-                    return (own, other)
-                }
-                guard pairs.count > 1, cycles > 0 else { continue }
+                let pairs = zip(curves[i], curves[j]).compactMap { own, others in
+                    own.flatMap { own in others.map { (own: own, others: $0) } }
+                }.filter { $0.own.count == cycles && $0.others.count == cycles }
+                guard pairs.count > 1 else { continue }
                 seedCounts.append(pairs.count)
-                for cycle in 1...cycles {
-                    comparisons += 1
-                    let differences = pairs.compactMap { $0.0.points(over: $0.1, inCycle: cycle) }
+                comparisons += cycles
+                for cycle in 0..<cycles {
+                    let differences = pairs.map { $0.own[cycle] - $0.others[cycle] }
                     guard let t = PairedComparison(differences: differences)?.t,
                         abs(t) > StudentT.quantile95(degreesOfFreedom: differences.count - 1)
                     else { continue }

@@ -28,16 +28,24 @@ public struct StudentT: Hashable, Sendable {
     public func centralQuantile(_ level: Double) -> Double {
         precondition(0 < level && level < 1, "a level of \(level)")
         let outside = 1 - level
-        // The probability falls as t grows: first a bracket, then halving it until it is as narrow
-        // as numbers get. Some 60 steps, which callers with many intervals share.
-        var high = 1.0
-        while twoSidedProbability(high) > outside { high *= 2 }
-        var low = high == 1 ? 0 : high / 2
-        while true {
-            let middle = low + (high - low) / 2
-            guard low < middle, middle < high else { return middle }
-            if twoSidedProbability(middle) > outside { low = middle } else { high = middle }
+        // The two-sided probability falls and is convex, so that Newton's steps from 0 approach
+        // from below and never pass the root; rounding ends them.
+        var t = 0.0
+        let maximumSteps = 200
+        for _ in 0..<maximumSteps {
+            let next = t + (twoSidedProbability(t) - outside) / (2 * density(t))
+            guard next > t else { break }
+            t = next
         }
+        return t
+    }
+
+    /// The probability density.
+    private func density(_ t: Double) -> Double {
+        let freedom = Double(degreesOfFreedom)
+        let shrinkage = (freedom / (freedom + t * t)).squareRoot()
+        return power(shrinkage, degreesOfFreedom + 1)
+            / (freedom.squareRoot() * beta(degreesOfFreedom, 1))
     }
 
     /// Half the width of a 95 % interval in standard errors.

@@ -15,22 +15,29 @@ struct Table {
 
     struct Cell {
         var text: String
+        /// What follows the text, or stands below it where columns are narrow: `± 1.981`.
+        var detail: String?
         /// The best of its column.
         var isBest = false
         /// Shows the same thing as the cell above it, and is drawn as one with it.
         var continuesAbove = false
         /// The trial behind the number, where it is one trial's.
-        var trial: TrialID?
+        var trial: TrialConfiguration?
 
         init(
-            _ text: String, isBest: Bool = false, continuesAbove: Bool = false,
-            trial: TrialID? = nil
+            _ text: String, detail: String? = nil, isBest: Bool = false,
+            continuesAbove: Bool = false,
+            trial: TrialConfiguration? = nil
         ) {
             self.text = text
+            self.detail = detail
             self.isBest = isBest
             self.continuesAbove = continuesAbove
             self.trial = trial
         }
+
+        /// Text and detail in one line.
+        var line: String { detail.map { "\(text) \($0)" } ?? text }
     }
 
     var caption: String
@@ -66,5 +73,6 @@ struct Table {
 enum Block {
     case heading(level: Int, String)
     case paragraph(String)
+    case list([String])
     case table(Table)
 }

@@ -12,20 +12,33 @@ extension Report {
     func text(_ blocks: [Block]) -> String {
         var lines: [String] = []
         for (index, block) in blocks.enumerated() {
-            if index > 0 { lines.append("") }
+            if index > 0, !follows(blocks[index - 1], block) { lines.append("") }
             switch block {
             case .heading(let level, let title):
+                lines.append(level < 3 ? title : title + ":")
+                guard level < 3 else { continue }
                 let underline = level == 1 ? "=" : "-"
-                lines.append(title)
                 lines.append(String(repeating: underline, count: displayWidth(title)))
             case .paragraph(let sentence):
                 lines += wrapped(sentence, to: terminalColumns)
+            case .list(let items):
+                for item in items {
+                    for (row, line) in wrapped(item, to: terminalColumns - 2).enumerated() {
+                        lines.append((row == 0 ? "- " : "  ") + line)
+                    }
+                }
             case .table(let table):
                 lines += table.terminalLines
             }
         }
         return lines.joined(separator: "\n") + "\n"
     }
+}
+
+/// Whether a block stands right below the one before, as a list does below its heading.
+private func follows(_ previous: Block, _ block: Block) -> Bool {
+    if case .heading(let level, _) = previous, level == 3, case .list = block { return true }
+    return false
 }
 
 extension Table {
@@ -52,7 +65,7 @@ extension Table {
     }
 
     private func text(of cell: Cell, column: Int) -> String {
-        let text = cell.continuesAbove ? dittoMark : cell.text
+        let text = cell.continuesAbove ? dittoMark : cell.line
         guard rows.contains(where: { $0[column].isBest }) else { return text }
         return text + (cell.isBest && !cell.continuesAbove ? "*" : " ")
     }

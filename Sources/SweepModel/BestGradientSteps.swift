@@ -66,41 +66,58 @@ extension LearningCurve {
 /// the choice, because wins over ten cycles tie easily.
 public struct GradientStepCriteria: Hashable, Sendable {
     /// The settings, smallest first.
-    public var curves: [LearningCurve]
-    /// Twice the sum over cycles of a setting's rank, 1 being the best; equal counts share the mean
-    /// of their ranks, which is why the sum is doubled.
-    public var doubledRankSums: [Int]
-    /// The smallest setting with the largest area under its curve.
-    public var bestByArea: Int
-    /// The smallest setting with the lowest mean rank.
-    public var bestByMeanRank: Int
-    /// The smallest setting with the most correct images in the last cycle.
-    public var bestByFinalAccuracy: Int
+    public let gradientSteps: [Int]
+    /// Twice the area under each setting's curve, summed over the seeds.
+    public let doubledAreas: [Int]
+    /// Twice the sum over cycles and seeds of a setting's rank, 1 being the best; equal counts share
+    /// the mean of their ranks, which is why the sum is doubled.
+    public let doubledRankSums: [Int]
+    /// Correct images in the last cycle, summed over the seeds.
+    public let finalCorrect: [Int]
 
-    /// - Parameter curves: at least one; all with the same number of cycles, which is not 0.
-    public init(_ curves: [LearningCurve]) {
-        precondition(!curves.isEmpty, "a comparison needs at least one curve")
-        let cycleCount = curves[0].correct.count
+    /// - Parameter seeds: at least one, each with a curve per setting; all curves have the same
+    ///   number of cycles, which is not 0.
+    public init(_ seeds: [[LearningCurve]]) {
+        precondition(!seeds.isEmpty && !seeds[0].isEmpty, "a comparison needs at least one curve")
+        let seeds = seeds.map { $0.sorted { $0.gradientSteps < $1.gradientSteps } }
+        let settings = seeds[0].map(\.gradientSteps)
+        let cycleCount = seeds[0][0].correct.count
         precondition(cycleCount > 0, "a comparison needs at least one cycle")
         precondition(
-            curves.allSatisfy { $0.correct.count == cycleCount }, "curves differ in length")
-        let curves = curves.sorted { $0.gradientSteps < $1.gradientSteps }
-        let rankSums = curves.map { curve in
-            (0..<cycleCount).reduce(0) { sum, cycle in
-                let better = curves.count { $0.correct[cycle] > curve.correct[cycle] }
-                let equal = curves.count { $0.correct[cycle] == curve.correct[cycle] }
-                return sum + 2 * better + equal + 1
+            seeds.allSatisfy { curves in
+                curves.map(\.gradientSteps) == settings
+                    && curves.allSatisfy { $0.correct.count == cycleCount }
+            }, "seeds differ in settings, or curves in length")
+        func sums(_ value: ([LearningCurve], LearningCurve) -> Int) -> [Int] {
+            settings.indices.map { index in
+                seeds.reduce(0) { $0 + value($1, $1[index]) }
             }
         }
-        self.curves = curves
-        doubledRankSums = rankSums
-        let indices = curves.indices
-        // `min(by:)` keeps the first of equals, so that a tie goes to the smallest setting.
-        let area = indices.min { curves[$0].doubledArea > curves[$1].doubledArea }!
-        let rank = indices.min { rankSums[$0] < rankSums[$1] }!
-        let final = indices.min { curves[$0].correct.last! > curves[$1].correct.last! }!
-        bestByArea = curves[area].gradientSteps
-        bestByMeanRank = curves[rank].gradientSteps
-        bestByFinalAccuracy = curves[final].gradientSteps
+        gradientSteps = settings
+        doubledAreas = sums { $1.doubledArea }
+        doubledRankSums = sums { GradientStepCriteria.doubledRankSum(of: $1, among: $0) }
+        finalCorrect = sums { $1.correct[cycleCount - 1] }
+    }
+
+    /// The smallest setting with the largest area under its curve.
+    public var bestByArea: Int { first { doubledAreas[$0] > doubledAreas[$1] } }
+    /// The smallest setting with the lowest mean rank.
+    public var bestByMeanRank: Int { first { doubledRankSums[$0] < doubledRankSums[$1] } }
+    /// The smallest setting with the most correct images in the last cycle.
+    public var bestByFinalAccuracy: Int { first { finalCorrect[$0] > finalCorrect[$1] } }
+
+    /// `min(by:)` keeps the first of equals, so that a tie goes to the smallest setting.
+    private func first(_ isBetter: (Int, Int) -> Bool) -> Int {
+        gradientSteps[gradientSteps.indices.min(by: isBetter)!]
+    }
+
+    private static func doubledRankSum(
+        of curve: LearningCurve, among curves: [LearningCurve]
+    ) -> Int {
+        curve.correct.indices.reduce(0) { sum, cycle in
+            let better = curves.count { $0.correct[cycle] > curve.correct[cycle] }
+            let equal = curves.count { $0.correct[cycle] == curve.correct[cycle] }
+            return sum + 2 * better + equal + 1
+        }
     }
 }

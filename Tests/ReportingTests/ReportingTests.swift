@@ -80,6 +80,34 @@ func publishedAreas(dataset: DatasetName, dqn: String, random: String) throws {
     #expect(decimals(areas.last!, 3) == random)
 }
 
+@Test("over several seeds the cycles of all of them count, and areas and ranks are averaged")
+func choiceOverSeeds() throws {
+    let curves: [(UInt64, Int, [Int])] = [
+        (0, 100, [1000, 2000, 3000]), (0, 200, [1000, 2100, 2900]),
+        (1, 100, [1100, 2000, 3000]), (1, 200, [1100, 2200, 3000]),
+    ]
+    let trials = curves.map { seed, steps, correct in
+        trialRecord(
+            .dqn(gradientSteps: steps), seed: seed, correct: correct, digests: ["first \(seed)"])
+    }
+    let results = Report(record: sweepRecord(trials)).results[0]
+    #expect(results.choices.count == 1)
+    let choice = try #require(results.choices.first)
+    #expect(choice.seeds == [0, 1])
+    #expect(choice.sharedCycles == 1)
+    // Without cycle 1: 100 steps win (0, 3) and tie in (1, 3); 200 steps win (0, 2) and (1, 2).
+    #expect(choice.wins?.wins.map(\.count) == [2, 3])
+    #expect(choice.best == .dqn(gradientSteps: 200))
+    let criteria = try #require(choice.criteria)
+    // 2·6000 − 4000 + 2·6100 − 4100, and 2·6000 − 3900 + 2·6300 − 4100.
+    #expect(criteria.doubledAreas == [16100, 16600])
+    // Ranks 1.5, 2, 1, 1.5, 2, 1.5 and 1.5, 1, 2, 1.5, 1, 1.5.
+    #expect(criteria.doubledRankSums == [19, 17])
+    #expect(criteria.bestByFinalAccuracy == 100)
+    let text = Report(record: sweepRecord(trials)).render(.table)
+    #expect(text.contains("CIFAR-10, 2 fixed seeds: best gradient step of dqn"))
+}
+
 @Test("cycle 1 is one cell for all strategies, cycle 2 for all gradient steps, as published")
 func publishedSharedCells() throws {
     for dataset in DatasetName.allCases {

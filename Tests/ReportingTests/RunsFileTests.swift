@@ -91,6 +91,20 @@ func longFormReadsBack() throws {
     #expect(Report(record: read).render(.csv) == text)
 }
 
+@Test("a trial without a result has a row in the long form, so that it is not forgotten")
+func longFormNamesEveryTrial() throws {
+    let trials = (1...5).map { seed in
+        trialRecord(
+            seed: seed, isTimeSeeded: true, state: seed == 5 ? .failed : .done,
+            correct: seed == 5 ? [] : [10, 20, 30])
+    }
+    let text = Report(record: sweepRecord(trials)).render(.csv)
+    let read = try SweepRecord(runs: text, file: "results.csv")
+    #expect(read.trials.map(\.id) == trials.map(\.id))
+    #expect(read.trials[4].cycles.isEmpty)
+    #expect(Report(record: read).results[0].seedGroups[0].fraction == "4/5")
+}
+
 @Test("every setting and every strategy that exists can be read from a file")
 func knownSettings() throws {
     var studyProtocol = StudyProtocol()

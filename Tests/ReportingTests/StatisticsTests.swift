@@ -72,9 +72,9 @@ private func fixture<Value: Decodable>(_ name: String, in folder: URL) throws ->
 private let distributions: DistributionsFixture = try! fixture(
     "distributions.json", in: Bundle.module.resourceURL!.appending(path: "Fixtures"))
 
-/// An accuracy with at most six decimals, exactly.
+/// An accuracy with at most twelve decimals, exactly.
 private func exact(_ value: Double) -> Ratio {
-    Ratio(Int128((value * 1e6).rounded()), 1_000_000)
+    Ratio(Int128((value * 1e12).rounded()), 1_000_000_000_000)
 }
 
 private func isClose(_ found: Double?, _ expected: Double, relative: Double = 1e-9) -> Bool {
@@ -153,6 +153,9 @@ func pairedTests() throws {
 func tooFewPairs() throws {
     let five = try #require(PairedComparison(differences: (1...5).map { Ratio($0) }))
     #expect(five.wilcoxonObstacle == "over 5 differing pairs its p is never below 0.0625")
+    let many = try #require(PairedComparison(differences: (1...101).map { Ratio($0) }))
+    #expect(many.wilcoxonProbability == nil)
+    #expect(many.wilcoxonObstacle == "over more than 100 pairs the exact one is not computed")
     let zeros = try #require(
         PairedComparison(differences: [0, 0, 1, 2, 3, 4, 5].map { Ratio($0) }))
     #expect(zeros.wilcoxonObstacle?.hasPrefix("over 5 differing pairs") == true)
