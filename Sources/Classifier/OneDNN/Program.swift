@@ -9,6 +9,17 @@ enum Step {
     case maskedSum(into: Memory, other: Memory?, active: Memory)
     /// into ← into + other.
     case sum(into: Memory, other: Memory)
+    /// A convolution's weight gradient as a matrix product over channels-last tensors.
+    case weightGradient(TiledConvolution, ChannelsLastTensors)
+}
+
+/// What a weight gradient is computed from and goes to, all float32 and channels-last.
+struct ChannelsLastTensors {
+    let input: Memory
+    let outputGradient: Memory
+    /// Room for a tile of windows.
+    let columns: Memory
+    let weightGradient: Memory
 }
 
 extension Step {
@@ -30,6 +41,13 @@ extension Step {
             case dnnl_bf16: add(into.bfloats, other.bfloats)
             default: add(into.floats, other.floats)
             }
+        case .weightGradient(let convolution, let tensors):
+            var columns = tensors.columns.floats.mutableSpan
+            var weightGradient = tensors.weightGradient.floats.mutableSpan
+            convolution.weightGradient(
+                input: tensors.input.floats.span,
+                outputGradient: tensors.outputGradient.floats.span, columns: &columns,
+                weightGradient: &weightGradient)
         }
     }
 }

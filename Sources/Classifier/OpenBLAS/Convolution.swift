@@ -1,3 +1,4 @@
+import COneDNN
 import COpenBLAS
 
 // Convolutions as matrix products over channels-last activations (batch, row, column, channel).
@@ -8,6 +9,7 @@ import COpenBLAS
 struct TiledConvolution {
     let shape: ResNet18.Convolution
     let batch: Int
+    var library = MatrixLibrary.openBLAS
 
     /// The number of inputs of one output.
     var windowCount: Int { shape.fanIn }
@@ -70,7 +72,7 @@ struct TiledConvolution {
             let tile = start..<min(start + tileSize, pixelCount)
             copyWindows(tile, input, to: &columns)
             multiply(
-                .init(channels, windowCount, tile.count),
+                .init(channels, windowCount, tile.count, library),
                 outputGradient.extracting(tile.lowerBound * channels..<tile.upperBound * channels),
                 columns.span, transposingLeft: true, into: &weightGradient, at: 0,
                 keeping: start == 0 ? 0 : 1)
@@ -178,18 +180,29 @@ extension TiledConvolution {
     }
 }
 
+/// Whose matrix product, and thereby whose threads, are used.
+enum MatrixLibrary {
+    case openBLAS
+    case oneDNN
+}
+
 /// The sides of a matrix product (rows × depth)·(depth × columns).
 struct ProductShape {
     let rows: Int
     let columns: Int
     let depth: Int
+    let library: MatrixLibrary
 
-    init(_ rows: Int, _ columns: Int, _ depth: Int) {
+    init(_ rows: Int, _ columns: Int, _ depth: Int, _ library: MatrixLibrary = .openBLAS) {
         self.rows = rows
         self.columns = columns
         self.depth = depth
+        self.library = library
     }
 }
+
+private let transposed = CChar(UInt8(ascii: "T"))
+private let untransposed = CChar(UInt8(ascii: "N"))
 
 /// into ← left·right + keeping·into, row-major.
 ///
@@ -209,13 +222,26 @@ func multiply(
     result.withUnsafeMutableBufferPointer { result in
         left.withUnsafeBufferPointer { left in
             right.withUnsafeBufferPointer { right in
-                cblas_sgemm(
-                    CblasRowMajor, transposingLeft ? CblasTrans : CblasNoTrans,
-                    transposingRight ? CblasTrans : CblasNoTrans, Int32(shape.rows),
-                    Int32(shape.columns), Int32(shape.depth), 1, left.baseAddress,
-                    Int32(transposingLeft ? shape.rows : shape.depth), right.baseAddress,
-                    Int32(transposingRight ? shape.depth : shape.columns), keeping,
-                    result.baseAddress! + start, Int32(shape.columns))
+                let leftStride = transposingLeft ? shape.rows : shape.depth
+                let rightStride = transposingRight ? shape.depth : shape.columns
+                let target = result.baseAddress! + start
+                switch shape.library {
+                case .openBLAS:
+                    cblas_sgemm(
+                        CblasRowMajor, transposingLeft ? CblasTrans : CblasNoTrans,
+                        transposingRight ? CblasTrans : CblasNoTrans, Int32(shape.rows),
+                        Int32(shape.columns), Int32(shape.depth), 1, left.baseAddress,
+                        Int32(leftStride), right.baseAddress, Int32(rightStride), keeping, target,
+                        Int32(shape.columns))
+                case .oneDNN:
+                    let status = dnnl_sgemm(
+                        transposingLeft ? transposed : untransposed,
+                        transposingRight ? transposed : untransposed, Int64(shape.rows),
+                        Int64(shape.columns), Int64(shape.depth), 1, left.baseAddress,
+                        Int64(leftStride), right.baseAddress, Int64(rightStride), keeping, target,
+                        Int64(shape.columns))
+                    precondition(status == dnnl_success, "dnnl_sgemm takes any float32 product")
+                }
             }
         }
     }
