@@ -228,6 +228,9 @@ static inline unsigned onednn_norm_flags(int with_relu) {
     return dnnl_use_scale | dnnl_use_shift | (with_relu ? dnnl_fuse_norm_relu : 0);
 }
 
+/// Whether the gradient takes `DNNL_ARG_SHIFT`: each version refuses what the other demands.
+static inline int onednn_norm_gradient_takes_shift(void) { return DNNL_VERSION_MAJOR < 3; }
+
 static inline dnnl_status_t onednn_batch_norm_forward(
     dnnl_primitive_desc_t *out, dnnl_engine_t engine, onednn_layout data, float epsilon,
     int with_relu, const_dnnl_primitive_attr_t attr) {

@@ -299,11 +299,12 @@ extension TrainingBuilder {
             (DNNL_ARG_MEAN, trace.statistics.mean),
             (DNNL_ARG_VARIANCE, trace.statistics.variance),
             (DNNL_ARG_SCALE, store[trace.unit.normName + ".weight"].value),
-            // Only oneDNN 2 counts the shift among the inputs.
-            (DNNL_ARG_SHIFT, store[trace.unit.normName + ".bias"].value),
             (DNNL_ARG_DIFF_SCALE, store[trace.unit.normName + ".weight"].gradient),
             (DNNL_ARG_DIFF_SHIFT, store[trace.unit.normName + ".bias"].gradient),
         ]
+        if onednn_norm_gradient_takes_shift() != 0 {
+            arguments.append((DNNL_ARG_SHIFT, store[trace.unit.normName + ".bias"].value))
+        }
         if let workspace = trace.workspace {
             arguments.append((DNNL_ARG_WORKSPACE, workspace))
         }
