@@ -32,6 +32,9 @@ public struct Report: Sendable {
     /// What the page says of its origin beside the protocol: versions, machines, dates. The record
     /// does not hold it.
     public var provenance: [(name: String, value: String)] = []
+    /// Accuracies in percent for which to tell the labels needed; nil is the multiples of ten that
+    /// separate the methods.
+    public var accuracyLevels: [Ratio]?
     /// Published or earlier results to show beside these.
     public var earlier: SweepRecord?
     /// Trials that several runs have with different results.
