@@ -52,7 +52,7 @@ extension Report {
         _ row: SeedResults, _ results: DatasetResults, to writer: inout JSONWriter
     ) {
         let cycles = results.studyProtocol.cycles
-        let levels = row.levels
+        let levels = accuracyLevels ?? row.levels
         writer.object { writer in
             writer.key("rows")
             writer.array(0..<row.trials.count) { writer, index in

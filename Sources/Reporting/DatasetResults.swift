@@ -4,6 +4,8 @@ import SweepModel
 public struct DatasetResults: Sendable {
     public let dataset: DatasetName
     public let studyProtocol: StudyProtocol
+    /// The dataset's name, with the settings in which the protocols of the report differ.
+    public let title: String
     /// In the order of the sweep.
     public let trials: [TrialRecord]
     /// One per seed: fixed ones in ascending order, then those drawn from the clock.
@@ -14,8 +16,11 @@ public struct DatasetResults: Sendable {
     private let fixedStrategies: [Strategy]
     private let timeSeededStrategies: [Strategy]
 
-    init(dataset: DatasetName, studyProtocol: StudyProtocol, trials: [TrialRecord]) {
+    init(
+        dataset: DatasetName, studyProtocol: StudyProtocol, title: String, trials: [TrialRecord]
+    ) {
         self.dataset = dataset
+        self.title = title
         self.studyProtocol = studyProtocol
         self.trials = trials
         let byStrategy = DatasetResults.byStrategy(trials)

@@ -7,6 +7,10 @@ func displayWidth(_ text: String) -> Int {
 
 private func displayWidth(_ character: Character) -> Int {
     guard let first = character.unicodeScalars.first else { return 0 }
+    // Latin letters, ± and the minus sign: one column each, and by far the most.
+    let isSingle = character.unicodeScalars.count == 1
+    if isSingle, 0xAE...0x2FF ~= first.value || first.value == 0x2212 { return 1 }
+    if isSingle, 0x20...0x7E ~= first.value { return 1 }
     if character.unicodeScalars.contains(where: \.properties.isEmojiPresentation) { return 2 }
     switch first.properties.generalCategory {
     case .nonspacingMark, .enclosingMark, .format, .control: return 0
@@ -41,23 +45,36 @@ func wrapped(_ text: String, to width: Int) -> [String] {
     guard displayWidth(text) > width else { return [text] }
     var lines: [String] = []
     var line = ""
+    var lineWidth = 0
     for word in text.split(separator: " ") {
-        let candidate = line.isEmpty ? String(word) : line + " " + word
-        if displayWidth(candidate) <= width {
-            line = candidate
+        let wordWidth = displayWidth(String(word))
+        if lineWidth > 0, lineWidth + 1 + wordWidth <= width {
+            line += " " + word
+            lineWidth += 1 + wordWidth
             continue
         }
-        if !line.isEmpty { lines.append(line) }
-        line = String(word)
-        while displayWidth(line) > width {
-            var head = ""
-            while let next = line.first, displayWidth(head) + displayWidth(next) <= max(width, 2) {
-                head.append(next)
-                line.removeFirst()
-            }
-            lines.append(head)
-        }
+        if lineWidth > 0 { lines.append(line) }
+        let pieces = wordWidth <= width ? [String(word)] : broken(String(word), to: width)
+        lines += pieces.dropLast()
+        line = pieces[pieces.count - 1]
+        lineWidth = displayWidth(line)
     }
-    if !line.isEmpty { lines.append(line) }
+    if lineWidth > 0 { lines.append(line) }
     return lines
+}
+
+/// A word that is wider than a line, in pieces; at least one character each.
+private func broken(_ word: String, to width: Int) -> [String] {
+    var pieces = [""]
+    var pieceWidth = 0
+    for character in word {
+        let characterWidth = displayWidth(String(character))
+        if pieceWidth > 0, pieceWidth + characterWidth > width {
+            pieces.append("")
+            pieceWidth = 0
+        }
+        pieces[pieces.count - 1].append(character)
+        pieceWidth += characterWidth
+    }
+    return pieces
 }

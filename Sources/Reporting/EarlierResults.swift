@@ -30,10 +30,11 @@ public struct EarlierComparison: Sendable {
 extension DatasetResults {
     /// Runs of a fixed seed that both have, and means of strategies over several seeds.
     public func compared(with earlier: DatasetResults) -> [EarlierComparison] {
-        let cycles = (1...max(studyProtocol.cycles, 1)).filter {
-            $0 <= studyProtocol.cycles && $0 <= earlier.studyProtocol.cycles
-                && labelled(inCycle: $0) == earlier.labelled(inCycle: $0)
+        let count = min(studyProtocol.cycles, earlier.studyProtocol.cycles)
+        let cycles = stride(from: 1, through: count, by: 1).filter {
+            labelled(inCycle: $0) == earlier.labelled(inCycle: $0)
         }
+        guard !cycles.isEmpty else { return [] }
         let singles = fixedSeedResults.flatMap { row -> [EarlierComparison] in
             guard let other = earlier.fixedSeedResults.first(where: { $0.seed == row.seed })
             else { return [] }
@@ -87,14 +88,15 @@ extension DatasetResults {
 }
 
 extension Report {
-    /// The results of this run with earlier ones of the same dataset, whatever their protocol.
+    /// The results of this run with earlier ones of the same dataset, whatever their protocol; one
+    /// entry per protocol of the earlier ones.
     var earlierComparisons: [(results: DatasetResults, comparisons: [EarlierComparison])] {
         guard let earlier else { return [] }
         let earlierResults = Report(record: earlier).results
-        return results.compactMap { results in
-            let comparisons = earlierResults.filter { $0.dataset == results.dataset }
-                .flatMap { results.compared(with: $0) }
-            return comparisons.isEmpty ? nil : (results, comparisons)
+        return results.flatMap { results in
+            earlierResults.filter { $0.dataset == results.dataset }
+                .map { (results, results.compared(with: $0)) }
+                .filter { !$0.1.isEmpty }
         }
     }
 
@@ -111,7 +113,7 @@ extension Report {
         for (results, comparisons) in compared {
             let singles = comparisons.filter { $0.seed != nil }
             let means = comparisons.filter { $0.seed == nil }
-            let title = title(of: results)
+            let title = results.title
             if !singles.isEmpty {
                 blocks.append(
                     .table(

@@ -10,7 +10,7 @@ extension Report {
             let sentences =
                 choiceFindings(results) + randomFindings(results) + meanFindings(results)
                 + pairedFindings(results) + comparisonFindings(results)
-            return (title(of: results), sentences)
+            return (results.title, sentences)
         }.filter { !$0.sentences.isEmpty }
     }
 

@@ -59,7 +59,7 @@ extension Report {
     ) {
         var entries = [("findings", "Findings")]
         if hasFigures { entries.append(("figures", "Figures")) }
-        entries += results.enumerated().map { ("dataset-\($0 + 1)", title(of: $1)) }
+        entries += results.enumerated().map { ("dataset-\($0 + 1)", $1.title) }
         if hasMatrices { entries.append(("penalties", "Who beats whom")) }
         if let earlier { entries.append(("earlier", "Beside \(singleLine(earlier.name))")) }
         entries += [("trials", "Trials"), ("protocol", "Protocol")]

@@ -32,6 +32,9 @@ public struct Report: Sendable {
     /// What the page says of its origin beside the protocol: versions, machines, dates. The record
     /// does not hold it.
     public var provenance: [(name: String, value: String)] = []
+    /// Accuracies in percent for which to tell the labels needed; nil is the multiples of ten that
+    /// separate the methods.
+    public var accuracyLevels: [Ratio]?
     /// Published or earlier results to show beside these.
     public var earlier: SweepRecord?
     /// Trials that several runs have with different results.
@@ -73,19 +76,6 @@ public struct Report: Sendable {
 
     public var completeCount: Int { trials.count(where: \.isComplete) }
 
-    /// The dataset's title, with the settings in which the sweep's protocols differ.
-    func title(of results: DatasetResults) -> String {
-        let all = protocols.map(\.settings)
-        let differing = results.studyProtocol.settings.enumerated().filter { index, setting in
-            all.contains { $0[index].value != setting.value }
-        }
-        guard !differing.isEmpty else { return results.dataset.title }
-        let settings = differing.map { _, setting in
-            "\(setting.name) \(setting.value?.description ?? "as the study's")"
-        }
-        return "\(results.dataset.title) (\(settings.joined(separator: ", ")))"
-    }
-
     private static func grouped(_ trials: [TrialRecord]) -> [DatasetResults] {
         struct Key: Hashable {
             var dataset: DatasetName
@@ -104,9 +94,29 @@ public struct Report: Sendable {
                 groups.append((key, [trial]))
             }
         }
-        return groups.map {
-            DatasetResults(
-                dataset: $0.key.dataset, studyProtocol: $0.key.studyProtocol, trials: $0.trials)
+        let protocols = groups.map(\.key.studyProtocol)
+        let titles = departures(of: protocols)
+        return zip(groups, titles).map { group, departures in
+            let title = group.key.dataset.title
+            return DatasetResults(
+                dataset: group.key.dataset, studyProtocol: group.key.studyProtocol,
+                title: departures.isEmpty ? title : "\(title) (\(departures))",
+                trials: group.trials)
+        }
+    }
+
+    /// The settings of each protocol in which they differ, in words.
+    private static func departures(of protocols: [StudyProtocol]) -> [String] {
+        let all = protocols.map(\.settings)
+        guard let first = all.first else { return [] }
+        let differing = first.indices.filter { index in
+            all.contains { $0[index].value != first[index].value }
+        }
+        return all.map { settings in
+            differing.map { index in
+                "\(settings[index].name) "
+                    + (settings[index].value?.description ?? "as the study's")
+            }.joined(separator: ", ")
         }
     }
 }

@@ -1,5 +1,8 @@
 import SweepModel
 
+/// Trials whose states are all listed; of more, those that are not complete are.
+private let maximumListedTrials = 100
+
 /// Fixed seeds that text shows a table for; more are a sample, whose means say more.
 private let maximumSeedTables = 10
 
@@ -32,7 +35,7 @@ extension Report {
     }
 
     func datasetBlocks(_ results: DatasetResults, level: Int) -> [Block] {
-        let title = title(of: results)
+        let title = results.title
         return [.heading(level: level, title)] + fixedSeedBlocks(results, title: title)
             + manySeedBlocks(results, title: title)
     }
@@ -127,16 +130,19 @@ extension Report {
         return "\(name) (protocol \(protocolNumber(trial.configuration.studyProtocol)))"
     }
 
-    /// Where every trial stands.
+    /// Where the trials stand.
     private var stateTable: Table {
+        let isShort = trials.count <= maximumListedTrials
+        let listed = isShort ? trials : trials.filter { !$0.isComplete }
         let titles = ["trial", "state", "cycles", "attempts", "host"]
         var columns = titles.map { Table.Column(title: $0, alignment: .leading) }
         columns[2].alignment = .trailing
         columns[3].alignment = .trailing
         columns.append(.init(title: "what is missing", alignment: .leading, isProse: true))
         return Table(
-            caption: "State of every trial", columns: columns,
-            rows: trials.map { trial in
+            caption: isShort ? "State of every trial" : "State of the trials that are not complete",
+            columns: columns,
+            rows: listed.map { trial in
                 [
                     Table.Cell(name(of: trial), trial: trial.configuration),
                     Table.Cell(trial.state.rawValue),

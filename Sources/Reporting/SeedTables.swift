@@ -78,13 +78,13 @@ extension Report {
 
     /// What each curve comes to as a whole.
     func curveTable(_ row: SeedResults, title: String) -> Table {
-        let levels = row.levels
+        let levels = accuracyLevels ?? row.levels
         var table = Table(
             caption: "\(title): the curves as a whole, and the labels needed to reach an accuracy",
             columns: [
                 .init(title: "method", alignment: .leading), .init(title: "last"),
                 .init(title: "gain"), .init(title: "area"), .init(title: "ahead from"),
-            ] + levels.map { .init(title: "\(decimals($0, 0)) %") }
+            ] + levels.map { .init(title: "\(levelText($0)) %") }
                 + (row.random?.finalAccuracy == nil ? [] : [.init(title: "random's last")]),
             rows: row.trials.map { curveCells($0, row, levels: levels) })
         table.markBest(column: 1, values: row.trials.map(\.finalAccuracy), by: <)
@@ -99,6 +99,12 @@ extension Report {
                 + "method stays above random."
         ]
         return table
+    }
+
+    /// A level with no more decimals than it has, up to two.
+    private func levelText(_ level: Ratio) -> String {
+        let places = level.denominator == 1 ? 0 : (level * Ratio(10)).denominator == 1 ? 1 : 2
+        return decimals(level, places)
     }
 
     private func curveCells(

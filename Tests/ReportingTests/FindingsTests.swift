@@ -44,6 +44,18 @@ func publishedCurve() throws {
     #expect(row.levels == [50, 60, 70, 80].map { Ratio($0) })
 }
 
+@Test("the labels needed are told for the accuracies that were asked for")
+func askedLevels() throws {
+    var report = Report(record: try publishedRuns())
+    report.accuracyLevels = [Ratio(85), Ratio(895, 10), Ratio(8982, 100)]
+    let text = report.render(.markdown)
+    #expect(text.contains("| ahead from | 85 % | 89.5 % | 89.82 % | random's last |"))
+    // CIFAR-10 at seed 0, published: 85.48 at 7,000 labels, 89.47 at 10,000; 84.89 at 7,000,
+    // 87.24 at 8,000 and 89.82 at 10,000.
+    #expect(text.contains("| 75.870 | 6 | **7000** | – | – | 8000 |"))
+    #expect(text.contains("| 75.687 | 8 | 8000 | 10000 | 10000 | 8000 |"))
+}
+
 @Test("a curve with a missing cycle has no area, no gain and is ahead of nothing")
 func incompleteCurve() {
     let random = trialRecord(.random, correct: [10, 20, 30])

@@ -179,7 +179,7 @@ func protocolsApart() throws {
     let report = Report(record: sweepRecord(trials))
     #expect(report.results.map { $0.seedGroups.map(\.fraction) } == [["1/1"], ["1/1"]])
     #expect(
-        report.results.map { report.title(of: $0) }
+        report.results.map(\.title)
             == ["CIFAR-10 (epochs 200)", "CIFAR-10 (epochs 20)"])
 }
 
