@@ -147,7 +147,7 @@ public final class CoordinatorService {
             if let watch = authenticatorWatch, ready.contains(watch) { answerHandshakes() }
             if ready.contains(signalWatch) { try readSignals() }
             if ready.contains(socketWatch) { readMessages() }
-            if let death = try localWorker?.keepAlive(ready, in: &loop) {
+            if !isStopping, let death = try localWorker?.keepAlive(ready, in: &loop) {
                 notice(.localWorkerFailed(reason: death.reason), coordinator)
                 handle(.workerDied(death.worker))
             }
@@ -222,6 +222,9 @@ public final class CoordinatorService {
                 return
             }
             peers[header.worker] = peer
+            if case .goodbye = message, let session = coordinator.session(of: header.worker) {
+                notice(.workerLeft(host: session.host), coordinator)
+            }
             handle(.received(message, from: header.worker))
         } catch {
             logger.warning(
