@@ -45,7 +45,7 @@ extension Coordinator {
         }
         let configurations = stage.trials(
             of: dataset, studyProtocol: sweep.studyProtocol,
-            timeSeeds: history.submission!.timeSeeds,
+            timeSeeds: history.timeSeeds,
             bestGradientSteps: choice(of: stage, dataset)?.gradientSteps)
         for configuration in configurations where history.index(of: configuration.id) == nil {
             commit(
@@ -81,7 +81,7 @@ extension Coordinator {
         let stage = sweep.stages.first { $0.name == stage }!
         let configurations = stage.trials(
             of: dataset, studyProtocol: sweep.studyProtocol,
-            timeSeeds: history.submission!.timeSeeds, bestGradientSteps: nil)
+            timeSeeds: history.timeSeeds, bestGradientSteps: nil)
         return configurations.map { history[$0.id] }
     }
 }

@@ -92,7 +92,7 @@ public struct Coordinator: Sendable {
 
     /// - Parameter history: the journal's, empty for a new run.
     public init(sweep: Sweep, options: Options, history: RunHistory) {
-        self.sweep = sweep
+        self.sweep = sweep.extended(bySeeds: history.addedSeeds.count)
         self.options = options
         self.history = history
     }

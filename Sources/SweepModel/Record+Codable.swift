@@ -2,6 +2,7 @@ extension Record: Codable {
     /// The kind of a record as it stands in the journal.
     public enum Kind: String, Codable, CaseIterable, Sendable {
         case sweepSubmitted = "sweep_submitted"
+        case seedsAdded = "seeds_added"
         case coordinatorStarted = "coordinator_started"
         case stepsChosen = "steps_chosen"
         case trialAdded = "trial_added"
@@ -21,6 +22,7 @@ extension Record: Codable {
     public var kind: Kind {
         switch self {
         case .sweepSubmitted: .sweepSubmitted
+        case .seedsAdded: .seedsAdded
         case .coordinatorStarted: .coordinatorStarted
         case .stepsChosen: .stepsChosen
         case .trialAdded: .trialAdded
@@ -36,7 +38,7 @@ extension Record: Codable {
     /// The trial that the record is about, if it is about one.
     public var trial: TrialID? {
         switch self {
-        case .sweepSubmitted, .coordinatorStarted, .stepsChosen: nil
+        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen: nil
         case .trialAdded(let content): content.configuration.id
         case .attemptStarted(let content): content.trial
         case .cycleAccepted(let content), .cycleDisputed(let content): content.trial
@@ -54,6 +56,7 @@ extension Record: Codable {
         self =
             switch try container.decode(Kind.self, forKey: .kind) {
             case .sweepSubmitted: .sweepSubmitted(try content())
+            case .seedsAdded: .seedsAdded(try content())
             case .coordinatorStarted: .coordinatorStarted(epoch: try content())
             case .stepsChosen: .stepsChosen(try content())
             case .trialAdded: .trialAdded(try content())
@@ -71,6 +74,7 @@ extension Record: Codable {
         try container.encode(kind, forKey: .kind)
         switch self {
         case .sweepSubmitted(let content): try container.encode(content, forKey: .content)
+        case .seedsAdded(let content): try container.encode(content, forKey: .content)
         case .coordinatorStarted(let epoch): try container.encode(epoch, forKey: .content)
         case .stepsChosen(let content): try container.encode(content, forKey: .content)
         case .trialAdded(let content): try container.encode(content, forKey: .content)

@@ -3,6 +3,8 @@
 public enum Record: Hashable, Sendable {
     /// The first record of a run: its seeds from the clock are drawn once and stand here.
     case sweepSubmitted(SweepSubmitted)
+    /// More seeds from the clock, for every stage that has such.
+    case seedsAdded(SeedsAdded)
     /// A coordinator took up the run, for the `epoch`-th time, counted from 1.
     case coordinatorStarted(epoch: Int)
     /// A stage takes these gradient steps for a dataset, from what an earlier stage found.
@@ -37,6 +39,12 @@ public struct SweepSubmitted: Codable, Hashable, Sendable {
         case name, text
         case timeSeeds = "time_seeds"
     }
+}
+
+public struct SeedsAdded: Codable, Hashable, Sendable {
+    public var seeds: [UInt64]
+
+    public init(seeds: [UInt64]) { self.seeds = seeds }
 }
 
 public struct StepsChosen: Codable, Hashable, Sendable {

@@ -48,6 +48,8 @@ public struct TrialHistory: Hashable, Sendable {
 /// The fold over a run's records that every reader starts from.
 public struct RunHistory: Sendable {
     public private(set) var submission: SweepSubmitted?
+    /// Seeds from the clock that were added to the submission's.
+    public private(set) var addedSeeds: [UInt64] = []
     /// How often a coordinator took up the run.
     public private(set) var epoch = 0
     public private(set) var choices: [StepsChosen] = []
@@ -63,6 +65,9 @@ public struct RunHistory: Sendable {
         for record in records { try apply(record) }
     }
 
+    /// All seeds from the clock, in the order in which they were drawn.
+    public var timeSeeds: [UInt64] { (submission?.timeSeeds ?? []) + addedSeeds }
+
     /// The trial's place in `trials`.
     public func index(of trial: TrialID) -> Int? { indices[trial] }
 
@@ -73,6 +78,7 @@ public struct RunHistory: Sendable {
         case .sweepSubmitted(let content):
             guard submission == nil else { throw InconsistentRecord(description: "a second sweep") }
             submission = content
+        case .seedsAdded(let content): addedSeeds += content.seeds
         case .coordinatorStarted(let epoch): self.epoch = epoch
         case .stepsChosen(let content): choices.append(content)
         case .trialAdded(let content):

@@ -18,6 +18,21 @@ public struct Sweep: Hashable, Sendable {
             if case .time(let count) = stage.seeds { count } else { 0 }
         }.max() ?? 0
     }
+
+    /// The same sweep with so many more seeds in every stage that has seeds from the clock.
+    public func extended(bySeeds count: Int) -> Sweep {
+        var sweep = self
+        for index in sweep.stages.indices {
+            guard case .time(let seeds) = sweep.stages[index].seeds else { continue }
+            sweep.stages[index].seeds = .time(count: seeds + count)
+        }
+        return sweep
+    }
+
+    /// The trials of all stages.
+    public var trialCount: Int {
+        stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
+    }
 }
 
 /// A product of datasets, seeds and strategies.

@@ -45,7 +45,7 @@ public struct SweepFile {
             try checkCounts(of: dataset, studyProtocol, at: fields["protocol"] ?? root)
         }
         let sweep = Sweep(name: name, studyProtocol: studyProtocol, stages: stages)
-        let trialCount = stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
+        let trialCount = sweep.trialCount
         guard trialCount <= Self.maximumTrialCount else {
             throw error(
                 "expands to \(trialCount) trials; at most \(Self.maximumTrialCount) are possible",

@@ -22,10 +22,10 @@ final class LaunchDisplay {
     }
 
     func begin(isResumed: Bool) {
-        let trialCount = sweep.stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
         say(
-            "\(isResumed ? "Resuming" : "Starting") sweep \(sweep.name), \(trialCount) trials, in "
-                + folder.path)
+            isResumed
+                ? "Resuming sweep \(sweep.name) in \(folder.path)"
+                : "Starting sweep \(sweep.name), \(sweep.trialCount) trials, in \(folder.path)")
     }
 
     func show(_ notice: CoordinatorNotice, _ coordinator: Coordinator) {
@@ -67,7 +67,8 @@ final class LaunchDisplay {
                     + "numbers: \(disputed.result.correct) on \(disputed.host)")
         case .attemptEnded(let ended): show(ended)
         case .trialFailed(let failed): say("error: \(failed.trial) is given up: \(failed.message)")
-        case .sweepSubmitted, .coordinatorStarted, .trialAdded, .attemptStarted, .trialFinished:
+        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .trialAdded, .attemptStarted,
+            .trialFinished:
             break
         }
     }
@@ -101,7 +102,7 @@ final class LaunchDisplay {
         guard isTerminal, !isQuiet else { return }
         clearStatusLine()
         let trials = coordinator.history.trials
-        let total = sweep.stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
+        let total = coordinator.sweep.trialCount
         let running = coordinator.runningAttempts.map { attempt in
             "\(attempt.attempt.trial.rawValue.suffix(28)) c\(attempt.cycle) e\(attempt.epoch)"
         }
@@ -130,14 +131,14 @@ final class LaunchDisplay {
                 remaining += trial.configuration.expectedImageSteps(inCycle: index + 1)
             }
         }
-        for stage in sweep.stages where stage.source != nil {
+        for stage in coordinator.sweep.stages where stage.source != nil {
             for dataset in stage.datasets
             where !coordinator.history.choices.contains(where: {
                 $0.stage == stage.name && $0.dataset == dataset
             }) {
                 let example = TrialConfiguration(
                     dataset: dataset, strategy: .dqn(gradientSteps: 0), seed: 0,
-                    studyProtocol: sweep.studyProtocol)
+                    studyProtocol: coordinator.sweep.studyProtocol)
                 remaining += Double(stage.trialCountPerDataset) * example.expectedImageSteps
             }
         }

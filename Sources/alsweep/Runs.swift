@@ -82,6 +82,7 @@ struct RunReading {
                 hint: "start it: alsweep launch \(folder.path)")
         }
         sweep = try SweepFile.parse(submission.text, name: folder.sweep)
+            .extended(bySeeds: history.addedSeeds.count)
     }
 
     var record: SweepRecord { SweepRecord(history, stages: sweep.stages.map(\.name)) }

@@ -159,6 +159,40 @@ extension Acceptance {
             try expectUndisturbed(try Collected.read(run, in: folder), folder, epochs: 4)
         }
 
+        /// Only root may mount a small disk; without it the test is skipped, and the run says so.
+        private static let mayMount = geteuid() == 0
+
+        @Test(
+            "a full disk stops acceptance, is told with the remedy, and the sweep goes on after",
+            .enabled(if: mayMount, "needs root to mount a small disk"))
+        func fullDisk() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder, epochs: 4)
+            let runs = folder.path + "/runs"
+            try FileManager.default.createDirectory(
+                atPath: runs, withIntermediateDirectories: true)
+            try #require(mount("tmpfs", runs, "tmpfs", 0, "size=16m") == 0)
+            defer { umount2(runs, Int32(MNT_DETACH.rawValue)) }
+
+            let launched = try Program.start(["launch", "tiny.yaml"], in: folder)
+            try launched.waitForErrors(containing: "cycle 1/3")
+            let filler = runs + "/filler"
+            try Data().write(to: URL(fileURLWithPath: filler))
+            let handle = try #require(FileHandle(forWritingAtPath: filler))
+            let block = Data(repeating: 1, count: 4_096)
+            while (try? handle.write(contentsOf: block)) != nil {}
+            try launched.waitForErrors(containing: "no space is left for")
+            try launched.waitForErrors(containing: "hint: free some space")
+            try FileManager.default.removeItem(atPath: filler)
+            try? handle.close()
+            let result = launched.result()
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.errors.contains("The journal can be written again"))
+            let names = try FileManager.default.contentsOfDirectory(atPath: runs)
+            try expectUndisturbed(
+                try Collected.read("runs/\(names[0])", in: folder), folder, epochs: 4)
+        }
+
         /// The numbers of every trial are those of `alsweep experiment`, which knows no coordinator.
         private func expectUndisturbed(
             _ collected: Collected, _ folder: borrowing TemporaryFolder, epochs: Int

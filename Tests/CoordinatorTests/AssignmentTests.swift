@@ -127,3 +127,21 @@ func blockedStage() {
     #expect(scene.outcomes == [.sweepFinished])
     #expect(scene.coordinator.blockedStages.map(\.stage) == ["times"])
 }
+
+@Test("seeds that were added to a finished run give new trials, and repeat none")
+func addedSeeds() throws {
+    var finished = Scene()
+    finished.runAll()
+    let trials = finished.coordinator.history.trials.map(\.id)
+    let records = finished.records + [.seedsAdded(SeedsAdded(seeds: [20, 21]))]
+    var scene = Scene(history: try RunHistory(records))
+    #expect(
+        scene.records.compactMap(\.trial?.rawValue) == [
+            "fashionmnist-dqn100-seed20", "fashionmnist-dqn100-seed21",
+        ])
+    scene.runAll()
+    #expect(scene.outcomes == [.sweepFinished])
+    #expect(
+        scene.coordinator.history.trials.prefix(trials.count).allSatisfy { $0.attempts.count == 1 })
+    #expect(scene.coordinator.history.trials.count == trials.count + 2)
+}

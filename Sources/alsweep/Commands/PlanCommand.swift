@@ -14,8 +14,9 @@ struct PlanCommand: ParsableCommand {
     var runs = "runs"
 
     func run() throws {
-        let (sweep, text) = try readSweep(sweep)
-        let reading = try Runs(root: runs).latest(of: sweep, text: text).map(RunReading.init)
+        let (submitted, text) = try readSweep(sweep)
+        let reading = try Runs(root: runs).latest(of: submitted, text: text).map(RunReading.init)
+        let sweep = reading?.sweep ?? submitted
         for stage in sweep.stages {
             let count = stage.trialCountPerDataset * stage.datasets.count
             let source = stage.source.map { ", with the best step of \($0)" } ?? ""
@@ -49,7 +50,7 @@ struct PlanCommand: ParsableCommand {
     }
 
     private func printSummary(_ sweep: Sweep, _ reading: RunReading?) {
-        let total = sweep.stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
+        let total = sweep.trialCount
         let done = reading?.history.trials.count { $0.state == .done } ?? 0
         let left = total - done
         print(
