@@ -69,7 +69,7 @@ let package = Package(
         // The experiment.
         library("Digests", ["CCrypto"]),
         library("Datasets", ["SweepModel", "CZlib"], settings: numericSettings),
-        library("Classifier", ["COneDNN"], settings: numericSettings),
+        library("Classifier", ["COneDNN", "COpenBLAS"], settings: numericSettings),
         library(
             "ActiveLearning", ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"],
             settings: numericSettings),

@@ -101,6 +101,23 @@ static inline int onednn_layout_shape(onednn_layout layout, int64_t *shape) {
 #endif
 }
 
+static inline dnnl_data_type_t onednn_layout_type(onednn_layout layout) {
+#if DNNL_VERSION_MAJOR >= 3
+    dnnl_data_type_t type = dnnl_data_type_undef;
+    dnnl_memory_desc_query(onednn_read(layout), dnnl_query_data_type, &type);
+    return type;
+#else
+    return onednn_read(layout)->data_type;
+#endif
+}
+
+/// Whether the CPU multiplies bfloat16 itself. With AVX-512 alone oneDNN only emulates it, which
+/// is slower than float32.
+static inline int onednn_has_native_bfloat16(void) {
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16)
+        == dnnl_cpu_isa_avx512_core_bf16;
+}
+
 static inline int onednn_layout_equal(onednn_layout a, onednn_layout b) {
     return dnnl_memory_desc_equal(onednn_read(a), onednn_read(b));
 }
@@ -210,6 +227,9 @@ static inline dnnl_status_t onednn_convolution_backward_weights(
 static inline unsigned onednn_norm_flags(int with_relu) {
     return dnnl_use_scale | dnnl_use_shift | (with_relu ? dnnl_fuse_norm_relu : 0);
 }
+
+/// Whether the gradient takes `DNNL_ARG_SHIFT`: each version refuses what the other demands.
+static inline int onednn_norm_gradient_takes_shift(void) { return DNNL_VERSION_MAJOR < 3; }
 
 static inline dnnl_status_t onednn_batch_norm_forward(
     dnnl_primitive_desc_t *out, dnnl_engine_t engine, onednn_layout data, float epsilon,

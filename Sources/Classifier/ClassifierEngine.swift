@@ -3,6 +3,7 @@
 /// An engine is used by one thread at a time.
 public protocol ClassifierEngine: AnyObject {
     var network: ResNet18 { get }
+    var precision: Precision { get }
 
     /// Replaces parameters and running statistics, and forgets the optimiser's momentum.
     func load(_ state: NetworkState) throws(ClassifierError)
@@ -44,6 +45,13 @@ public protocol ClassifierEngine: AnyObject {
     ) throws(ClassifierError)
 }
 
+/// The type that activations and the factors of their products have. Parameters, their gradients,
+/// statistics, sums and the loss are float32 with either.
+public enum Precision: String, Hashable, Sendable, CaseIterable {
+    case float32
+    case bfloat16
+}
+
 /// An engine that shows what its last training step computed, for tests against other programs.
 package protocol InspectableEngine: ClassifierEngine {
     /// The logits of the last training step, row-major `(batch, classes)`.
@@ -52,6 +60,9 @@ package protocol InspectableEngine: ClassifierEngine {
     /// Where set, called between the forward and the backward pass of a training step with what
     /// every relu let through, NCHW, under the name of the batch norm before it.
     var rectifierObserver: ((_ name: String, _ output: [Float]) -> Void)? { get set }
+
+    /// Where set, the time of every kind of work is added to it.
+    var profile: Profile? { get set }
 
     /// The gradients of the last training step, without weight decay, in PyTorch's layouts and in
     /// the order of the network's trained entries.

@@ -30,6 +30,16 @@ package final class Profile {
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
+    /// Runs `body` and adds its time, if there is a profile.
+    static func time<Result: ~Copyable>(
+        _ kind: StepKind, _ profile: Profile?, _ body: () -> Result
+    ) -> Result {
+        guard let profile else { return body() }
+        let start = threadSeconds
+        defer { profile.add(kind, since: start) }
+        return body()
+    }
+
     func add(_ kind: StepKind, since start: Double) {
         seconds[kind, default: 0] += Self.threadSeconds - start
     }

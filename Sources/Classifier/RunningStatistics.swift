@@ -33,3 +33,29 @@ extension RunningStatistics {
         batchCount = state[name + ".num_batches_tracked"]!.integers![0]
     }
 }
+
+extension ResNet18 {
+    /// A state from an engine's parts.
+    ///
+    /// - Parameters:
+    ///   - running: in the order of the units.
+    ///   - values: a trained entry's values, row-major.
+    func state(
+        _ running: [RunningStatistics], values: (Entry) throws(ClassifierError) -> [Float]
+    ) throws(ClassifierError) -> NetworkState {
+        let statistics = Dictionary(uniqueKeysWithValues: zip(units.map(\.normName), running))
+        var tensors: [NetworkState.Tensor] = []
+        for entry in entries {
+            let norm = String(entry.name[..<entry.name.lastIndex(of: ".")!])
+            let content: NetworkState.Values
+            switch entry.role {
+            case .weight, .scale, .shift: content = .float32(try values(entry))
+            case .runningMean: content = .float32(statistics[norm]!.mean)
+            case .runningVariance: content = .float32(statistics[norm]!.variance)
+            case .batchCount: content = .int64([statistics[norm]!.batchCount])
+            }
+            tensors.append(.init(name: entry.name, shape: entry.shape, values: content))
+        }
+        return NetworkState(tensors: tensors)
+    }
+}

@@ -34,3 +34,19 @@ extension SGD {
         }
     }
 }
+
+extension SGD {
+    /// One step over the first `count` floats of each buffer, in oneDNN's team of threads.
+    func update(
+        parameters: UnsafeMutableBufferPointer<Float>, velocity: UnsafeMutableBufferPointer<Float>,
+        gradients: UnsafeMutableBufferPointer<Float>, count: Int
+    ) {
+        forEachPart(of: count) { part in
+            var values = UnsafeMutableBufferPointer(rebasing: parameters[part]).mutableSpan
+            var momenta = UnsafeMutableBufferPointer(rebasing: velocity[part]).mutableSpan
+            update(
+                parameters: &values, velocity: &momenta,
+                gradients: UnsafeMutableBufferPointer(rebasing: gradients[part]).span)
+        }
+    }
+}

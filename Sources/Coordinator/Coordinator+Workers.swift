@@ -25,6 +25,14 @@ extension Coordinator {
 
     /// A hello holds the full inventory: what it does not name, the worker does not have.
     mutating func welcome(_ worker: WorkerID, _ hello: Hello, at now: Instant) {
+        guard hello.softwareVersion == options.softwareVersion else {
+            // It might find other numbers than the workers of this version.
+            let reason =
+                "this sweep is run by alsweep \(options.softwareVersion), and the worker on "
+                + "\(hello.host) is alsweep \(hello.softwareVersion): install the same version on both"
+            send(.refused(reason: reason), to: worker)
+            return
+        }
         workers[worker] = WorkerSession(
             host: hello.host, slots: min(max(hello.slots, 0), Self.maximumSlots), lastHeard: now)
         let verdicts = hello.attempts.map { lease in
@@ -62,7 +70,7 @@ extension Coordinator {
         send(.renewed(heartbeat: heartbeat.number), to: worker)
     }
 
-    /// The worker leaves and took its attempts down.
+    /// The worker has left, and its attempts with it.
     mutating func dismiss(_ worker: WorkerID) {
         releaseAttempts(of: worker, except: [])
         workers[worker] = nil

@@ -24,6 +24,8 @@ public enum Event: Sendable {
     case received(Message, from: WorkerID)
     /// A message could not be delivered: the worker is not connected, or does not read.
     case undelivered(Message, to: WorkerID)
+    /// The worker's process is known to have ended.
+    case workerDied(WorkerID)
     /// An instant it asked for has come.
     case timerFired
     /// The user wants to stop and keep everything.
@@ -109,6 +111,7 @@ public struct Coordinator: Sendable {
         case .started(let submission): start(submission, at: now)
         case .received(let message, let worker): receive(message, from: worker, at: now)
         case .undelivered(let message, let worker): returnUndelivered(message, to: worker)
+        case .workerDied(let worker): dismiss(worker)
         case .timerFired: timer = nil
         case .stopRequested: stop(at: now)
         }

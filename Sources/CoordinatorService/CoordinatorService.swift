@@ -92,8 +92,6 @@ public final class CoordinatorService {
         self.settings = settings
         self.logger = logger
         self.notice = notice
-        // First of all: threads that are started later inherit the blocked signals, and one that
-        // did not would be ended by them.
         SignalDescriptor.ignoreBrokenPipes()
         signals = try SignalDescriptor([.interrupt, .terminate])
         let folder = settings.folder
@@ -149,8 +147,9 @@ public final class CoordinatorService {
             if let watch = authenticatorWatch, ready.contains(watch) { answerHandshakes() }
             if ready.contains(signalWatch) { try readSignals() }
             if ready.contains(socketWatch) { readMessages() }
-            if let reason = try localWorker?.keepAlive(ready, in: &loop) {
-                notice(.localWorkerFailed(reason: reason), coordinator)
+            if !isStopping, let death = try localWorker?.keepAlive(ready, in: &loop) {
+                notice(.localWorkerFailed(reason: death.reason), coordinator)
+                handle(.workerDied(death.worker))
             }
             let now = monotonicMilliseconds()
             if let timer, now >= timer.milliseconds {
@@ -223,6 +222,9 @@ public final class CoordinatorService {
                 return
             }
             peers[header.worker] = peer
+            if case .goodbye = message, let session = coordinator.session(of: header.worker) {
+                notice(.workerLeft(host: session.host), coordinator)
+            }
             handle(.received(message, from: header.worker))
         } catch {
             logger.warning(

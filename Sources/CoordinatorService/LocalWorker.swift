@@ -26,6 +26,8 @@ final class LocalWorker {
     private let endpoint: Endpoint
     private let folder: RunFolder
     private var process: WorkerProcess?
+    /// A new one with every start.
+    private var worker = WorkerID("")
     private var delayMs = firstDelayMs
     private var startTime: Int64 = 0
     /// When the worker is started again; nil while it runs.
@@ -42,8 +44,10 @@ final class LocalWorker {
     }
 
     private func start(in loop: inout PollLoop) throws(SpawnError) {
+        worker = WorkerID(UUID().uuidString.lowercased())
         var arguments = [
-            "worker", "--connect", endpoint.description, "--slots", String(settings.slots),
+            "worker", "--identifier", worker.rawValue, "--connect", endpoint.description, "--slots",
+            String(settings.slots),
             "--threads", String(settings.threads), "--spawned-for", folder.path,
         ]
         if let data = settings.dataFolder { arguments += ["--data", data] }
@@ -57,8 +61,10 @@ final class LocalWorker {
 
     /// Starts it again when it is gone, later each time if it ends at once.
     ///
-    /// - Returns: what there is to tell the user.
-    func keepAlive(_ ready: ReadySet, in loop: inout PollLoop) throws -> String? {
+    /// - Returns: which worker died, and how, to be told.
+    func keepAlive(
+        _ ready: ReadySet, in loop: inout PollLoop
+    ) throws -> (worker: WorkerID, reason: String)? {
         let now = monotonicMilliseconds()
         if let restartTime, now >= restartTime { try start(in: &loop) }
         guard let process, ready.contains(process.watch), process.process.readOutput() == nil else {
@@ -73,8 +79,10 @@ final class LocalWorker {
         delayMs =
             now - startTime > Self.longestDelayMs || isDoubled ? Self.firstDelayMs : delayMs * 2
         restartTime = now + min(delayMs, Self.longestDelayMs)
-        return isDoubled
-            ? nil : "the worker here \(status); it is started again (see \(folder.logs)/worker.log)"
+        guard !isDoubled else { return nil }
+        let reason =
+            "the worker here \(status); it is started again (see \(folder.logs)/worker.log)"
+        return (worker, reason)
     }
 
     func kill() { process?.process.kill(SIGKILL) }

@@ -17,6 +17,10 @@ public struct RunFolder: Hashable, Sendable {
     /// Held by the worker that `launch` started.
     public var workerLock: String { path + "/worker.lock" }
 
+    /// Written when the sweep is finished.
+    public var report: String { path + "/report.html" }
+    /// Written when the sweep is finished.
+    public var results: String { path + "/results.csv" }
     public var keys: String { path + "/keys" }
     public var serverCertificate: String { keys + "/server.cert" }
     public var clientCertificate: String { keys + "/client.cert" }

@@ -9,12 +9,17 @@ public enum PoolTransform: String, Codable, CaseIterable, Hashable, Sendable {
 
 /// The library that executes the network.
 public enum EngineName: String, Codable, CaseIterable, Hashable, Sendable {
+    /// Fastest on x86-64.
     case onednn
+    /// Everywhere; the oracle for the other.
+    case openblas
 }
 
 /// The number format of activations and weights inside the network.
 public enum Precision: String, Codable, CaseIterable, Hashable, Sendable {
     case float32
+    /// With float32 parameters, statistics and loss; needs `onednn` and a CPU with AVX-512.
+    case bfloat16
 }
 
 /// Every setting of an experiment that is not its dataset, seed or strategy.

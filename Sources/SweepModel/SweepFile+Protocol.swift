@@ -78,6 +78,11 @@ extension SweepFile {
         }
         if let node = fields["precision"] {
             studyProtocol.precision = try choice(node, of: Precision.self, what: "precision")
+            guard studyProtocol.precision == .float32 || studyProtocol.engine == .onednn else {
+                throw error(
+                    "engine '\(studyProtocol.engine.rawValue)' computes in float32 only", at: node,
+                    hint: "write precision: float32, or engine: onednn")
+            }
         }
     }
 

@@ -1,4 +1,3 @@
-import CZeroMQ
 import Glibc
 
 /// A signal that a service reacts to.
@@ -23,44 +22,63 @@ public struct Signal: RawRepresentable, Hashable, Sendable {
     public static let user1 = Signal(rawValue: SIGUSR1)
 }
 
-/// Signals as something to read in the poll loop, instead of handlers that may do next to nothing.
+/// Signals as something to read in the poll loop: the handler only writes the signal's number into
+/// a pipe. Blocking them for a signalfd would not do: OpenBLAS starts threads before `main`, which
+/// would not inherit the mask, and in which a signal would still take its old effect.
 ///
-/// Create it on the main thread before any other thread exists: it blocks the signals, threads
-/// started later inherit that, and in a thread where one is not blocked it would take its old effect.
-/// Children inherit it too, across exec, and so do children spawned from the threads of Swift's tasks,
-/// which block nearly every signal: whoever spawns one must give it an empty mask
-/// (`posix_spawnattr_setsigmask`) or it cannot be terminated.
+/// One descriptor at a time has a signal; the last one made gets it. A handler does not survive a
+/// child's exec. Children spawned from the threads of Swift's tasks inherit a mask that blocks nearly
+/// every signal: whoever spawns one must give it an empty one (`posix_spawnattr_setsigmask`).
 public struct SignalDescriptor: ~Copyable, Pollable {
-    private let descriptor: Int32
+    private let signals: [Signal]
+    private let readEnd: Int32
+    private let writeEnd: Int32
 
-    /// Blocks `signals` in this thread and in those it starts from now on.
+    /// Takes `signals` for the whole process.
     public init(_ signals: [Signal]) throws(TransportError) {
-        var set = sigset_t()
-        sigemptyset(&set)
-        for signal in signals { sigaddset(&set, signal.rawValue) }
-        let status = pthread_sigmask(SIG_BLOCK, &set, nil)
-        precondition(status == 0, "blocking signals failed with \(status)")
-        descriptor = alsweep_signalfd(&set)
-        guard descriptor >= 0 else { throw .lastSystemFailure(of: "creating a signalfd") }
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw .lastSystemFailure(of: "opening a pipe") }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+        self.signals = signals
+        (readEnd, writeEnd) = (ends[0], ends[1])
+        for signal in signals {
+            signalPipes[Int(signal.rawValue)] = writeEnd
+            var action = sigaction()
+            action.__sigaction_handler.sa_handler = { number in
+                var byte = UInt8(truncatingIfNeeded: number)
+                let code = errno
+                _ = write(signalPipes[Int(number)], &byte, 1)
+                errno = code
+            }
+            action.sa_flags = SA_RESTART
+            let status = sigaction(signal.rawValue, &action, nil)
+            precondition(status == 0, "signal \(signal.rawValue) cannot be handled")
+        }
     }
 
     deinit {
-        close(descriptor)
+        for signal in signals where signalPipes[Int(signal.rawValue)] == writeEnd {
+            Glibc.signal(signal.rawValue, SIG_DFL)
+            signalPipes[Int(signal.rawValue)] = -1
+        }
+        close(readEnd)
+        close(writeEnd)
     }
 
     /// Readable while signals wait.
-    public var pollSource: PollSource { .descriptor(descriptor) }
+    public var pollSource: PollSource { .descriptor(readEnd) }
 
-    /// The next signal, if one waits. Several of the same kind may have become one: after `.child`,
-    /// ask about every child.
+    /// The next signal, if one waits, in the order of their coming.
     public func next() -> Signal? {
-        var information = signalfd_siginfo()
-        let byteCount = MemoryLayout<signalfd_siginfo>.size
+        var byte: UInt8 = 0
         while true {
-            let count = read(descriptor, &information, byteCount)
-            if count == byteCount { return Signal(rawValue: Int32(information.ssi_signo)) }
+            let count = read(readEnd, &byte, 1)
+            if count == 1 { return Signal(rawValue: Int32(byte)) }
             if count < 0, errno == EINTR { continue }
-            precondition(count < 0 && errno == EAGAIN, "reading a signalfd failed with \(errno)")
+            precondition(count < 0 && errno == EAGAIN, "reading a pipe failed with \(errno)")
             return nil
         }
     }
@@ -71,3 +89,12 @@ public struct SignalDescriptor: ~Copyable, Pollable {
         signal(SIGPIPE, SIG_IGN)
     }
 }
+
+/// The pipe of each signal, -1 for none. Made before the first handler is installed; a handler only
+/// reads one number of it, which no other thread tears.
+nonisolated(unsafe) private let signalPipes: UnsafeMutablePointer<Int32> = {
+    let count = 128
+    let pipes = UnsafeMutablePointer<Int32>.allocate(capacity: count)
+    pipes.initialize(repeating: -1, count: count)
+    return pipes
+}()

@@ -7,6 +7,8 @@ import Wire
 
 /// How a worker is set up.
 public struct WorkerSettings: Sendable {
+    /// Another one for every worker process.
+    public var identifier: WorkerID
     public var endpoint: Endpoint
     public var certificate: ClientCertificate?
     public var host: String
@@ -22,10 +24,12 @@ public struct WorkerSettings: Sendable {
     public var idleExitSeconds: Int
 
     public init(
-        endpoint: Endpoint, certificate: ClientCertificate?, host: String, slots: Int, threads: Int,
+        identifier: WorkerID, endpoint: Endpoint, certificate: ClientCertificate?, host: String,
+        slots: Int, threads: Int,
         dataFolder: String?, scratchFolder: String, softwareVersion: String,
         leavesWithCoordinator: Bool, connectDelaySeconds: Int, idleExitSeconds: Int
     ) {
+        self.identifier = identifier
         self.endpoint = endpoint
         self.certificate = certificate
         self.host = host
@@ -60,7 +64,7 @@ public final class WorkerService {
     private let settings: WorkerSettings
     private let logger: Logger
     private let notice: (WorkerNotice) -> Void
-    private let worker = WorkerID(UUID().uuidString.lowercased())
+    private let worker: WorkerID
     private var agent: Agent
     private var children: [TrialProcess] = []
     private var loop = PollLoop()
@@ -79,6 +83,7 @@ public final class WorkerService {
         settings: WorkerSettings, logger: Logger, notice: @escaping (WorkerNotice) -> Void
     ) throws(TransportError) {
         self.settings = settings
+        worker = settings.identifier
         self.logger = logger
         self.notice = notice
         SignalDescriptor.ignoreBrokenPipes()

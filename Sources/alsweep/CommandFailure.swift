@@ -28,6 +28,7 @@ struct CommandFailure: Error {
         case let error as JournalError: self.init(error.description, hint: error.hint)
         case let error as DatasetError: self.init(error.description, hint: error.hint)
         case let error as ExperimentError: self.init(error.description, hint: error.hint)
+        case let error as RunsFileError: self.init(error.description, hint: error.hint)
         case let error as RunInUse:
             self.init(
                 error.description,

@@ -81,7 +81,7 @@ struct TrialRun {
             let experiment = try Experiment(
                 configuration: configuration, pool: data.pool, test: data.test
             ) { network, state throws(ClassifierError) -> any ClassifierEngine in
-                try OneDNNEngine(network, state)
+                try engine(network, state)
             }
             return try experiment.run(from: checkpoint, observer: observer)
         } catch {
@@ -91,6 +91,16 @@ struct TrialRun {
             case .invalidSetting, .wrongImages, .diverged: throw .user(error)
             case .classifier: throw .other(error)
             }
+        }
+    }
+
+    private func engine(
+        _ network: ResNet18, _ state: NetworkState
+    ) throws(ClassifierError) -> any ClassifierEngine {
+        switch (configuration.studyProtocol.engine, configuration.studyProtocol.precision) {
+        case (.onednn, .float32): try OneDNNEngine(network, state)
+        case (.onednn, .bfloat16): try OneDNNEngine(network, state, precision: .bfloat16)
+        case (.openblas, _): try OpenBLASEngine(network, state)
         }
     }
 

@@ -9,6 +9,7 @@ import SweepModel
 /// uses the linear layer and counts batches in the stem's norm. What it was asked is recorded.
 final class LinearEngine: ClassifierEngine {
     let network: ResNet18
+    let precision = Classifier.Precision.float32
     private var tensors: [NetworkState.Tensor] = []
     private var weights: [Float] = []
     private var biases: [Float] = []

@@ -33,8 +33,10 @@ import Testing
         _ configuration: TrialConfiguration, from checkpoint: ExperimentCheckpoint? = nil
     ) throws -> [ExperimentCheckpoint] {
         let experiment = try Experiment(
-            configuration: configuration, pool: Self.dataset.pool, test: Self.dataset.test,
-            makeEngine: OneDNNEngine.init)
+            configuration: configuration, pool: Self.dataset.pool, test: Self.dataset.test
+        ) { network, state throws(ClassifierError) -> any ClassifierEngine in
+            try OneDNNEngine(network, state)
+        }
         var checkpoints: [ExperimentCheckpoint] = []
         _ = try experiment.run(
             from: checkpoint, observer: ExperimentObserver(onCycle: { checkpoints.append($1) }))

@@ -6,22 +6,23 @@ struct EngineTests {
     let network = ResNet18(width: 8, classes: 10)
     let optimizer = SGD(learningRate: 0.1, momentum: 0.9, weightDecay: 5e-4)
 
-    private func engine(seed: UInt64 = 1) throws -> OneDNNEngine {
-        try OneDNNEngine(network, network.initialState(seed: seed))
+    private func engine(_ kind: EngineKind) throws -> any InspectableEngine {
+        try kind.make(network, network.initialState(seed: 1))
     }
 
-    @Test("a state that was loaded is returned bit for bit", arguments: [8, 24])
-    func roundTrip(width: Int) throws {
+    @Test(
+        "a state that was loaded is returned bit for bit", arguments: EngineKind.allCases, [8, 24])
+    func roundTrip(kind: EngineKind, width: Int) throws {
         let network = ResNet18(width: width, classes: 7)
         let state = network.initialState(seed: 3)
-        let engine = try OneDNNEngine(network, state)
+        let engine = try kind.make(network, state)
         #expect(try engine.state() == state)
         #expect(try engine.state().bytes == state.bytes)
     }
 
-    @Test("two engines with the same inputs agree bit for bit")
-    func determinism() throws {
-        let engines = [try engine(), try engine()]
+    @Test("two engines with the same inputs agree bit for bit", arguments: EngineKind.allCases)
+    func determinism(kind: EngineKind) throws {
+        let engines = [try engine(kind), try engine(kind)]
         for step in 0..<3 {
             let batch = network.randomBatch(37, seed: UInt64(step))
             let losses = try engines.map {
@@ -34,13 +35,15 @@ struct EngineTests {
         #expect(try engines[0].logits(images) == engines[1].logits(images))
     }
 
-    @Test("batches of 128, 37 and 128 train as in engines of their own")
-    func batchSizes() throws {
-        let shared = try engine()
+    @Test(
+        "batches of 128, 37 and 128 train as in engines of their own",
+        arguments: EngineKind.allCases)
+    func batchSizes(kind: EngineKind) throws {
+        let shared = try engine(kind)
         var state = try shared.state()
         for (step, count) in [128, 37, 128].enumerated() {
             let batch = network.randomBatch(count, seed: UInt64(step))
-            let alone = try OneDNNEngine(network, state)
+            let alone = try kind.make(network, state)
             shared.restartOptimizer()
             let losses = try [shared, alone].map {
                 try $0.trainStep(batch.images, batch.labels, optimizer)
@@ -51,9 +54,11 @@ struct EngineTests {
         }
     }
 
-    @Test("more batch sizes than the engine keeps, and scoring in between, change nothing")
-    func manyBatchSizes() throws {
-        let (one, other) = (try engine(), try engine())
+    @Test(
+        "more batch sizes than the engine keeps, and scoring in between, change nothing",
+        arguments: EngineKind.allCases)
+    func manyBatchSizes(kind: EngineKind) throws {
+        let (one, other) = (try engine(kind), try engine(kind))
         for count in [1, 2, 3, 4, 5, 6, 1] {
             let batch = network.randomBatch(count, seed: UInt64(count))
             let loss = try one.trainStep(batch.images, batch.labels, optimizer)
@@ -63,27 +68,29 @@ struct EngineTests {
         #expect(try one.state().bytes == other.state().bytes)
     }
 
-    @Test("restarting the optimiser forgets the momentum and nothing else")
-    func restart() throws {
-        let engine = try engine()
+    @Test(
+        "restarting the optimiser forgets the momentum and nothing else",
+        arguments: EngineKind.allCases)
+    func restart(kind: EngineKind) throws {
+        let engine = try engine(kind)
         let batch = network.randomBatch(8, seed: 2)
         _ = try engine.trainStep(batch.images, batch.labels, optimizer)
         let state = try engine.state()
         engine.restartOptimizer()
         #expect(try engine.state() == state)
-        let fresh = try OneDNNEngine(network, state)
+        let fresh = try kind.make(network, state)
         _ = try engine.trainStep(batch.images, batch.labels, optimizer)
         _ = try fresh.trainStep(batch.images, batch.labels, optimizer)
         #expect(try engine.state().bytes == fresh.state().bytes)
 
-        let carried = try OneDNNEngine(network, network.initialState(seed: 1))
+        let carried = try kind.make(network, network.initialState(seed: 1))
         for _ in 0..<2 { _ = try carried.trainStep(batch.images, batch.labels, optimizer) }
         #expect(try carried.state() != fresh.state(), "without a restart the momentum counts")
     }
 
-    @Test("scoring in parts gives what one image at a time gives")
-    func parts() throws {
-        let engine = try engine()
+    @Test("scoring in parts gives what one image at a time gives", arguments: EngineKind.allCases)
+    func parts(kind: EngineKind) throws {
+        let engine = try engine(kind)
         let batch = network.randomBatch(150, seed: 4)
         _ = try engine.trainStep(batch.images, batch.labels, optimizer)
         let together = try engine.logits(batch.images)
@@ -94,27 +101,29 @@ struct EngineTests {
         #expect(deviation(together, from: alone) < 1e-5)
     }
 
-    @Test("scoring no image writes nothing")
-    func noImage() throws {
-        #expect(try engine().logits([]).isEmpty)
+    @Test("scoring no image writes nothing", arguments: EngineKind.allCases)
+    func noImage(kind: EngineKind) throws {
+        #expect(try engine(kind).logits([]).isEmpty)
     }
 
-    @Test("scoring leaves the state as it was, and sees every training step")
-    func scoringIsPure() throws {
-        let engine = try engine()
+    @Test(
+        "scoring leaves the state as it was, and sees every training step",
+        arguments: EngineKind.allCases)
+    func scoringIsPure(kind: EngineKind) throws {
+        let engine = try engine(kind)
         let batch = network.randomBatch(16, seed: 6)
         let before = try engine.logits(batch.images)
         #expect(try engine.state().bytes == network.initialState(seed: 1).bytes)
         _ = try engine.trainStep(batch.images, batch.labels, optimizer)
         let after = try engine.logits(batch.images)
         #expect(deviation(after, from: before) > 1e-2)
-        let fresh = try OneDNNEngine(network, try engine.state())
+        let fresh = try kind.make(network, try engine.state())
         #expect(try fresh.logits(batch.images) == after)
     }
 
-    @Test("the logits are the linear layer of the features")
-    func features() throws {
-        let engine = try engine()
+    @Test("the logits are the linear layer of the features", arguments: EngineKind.allCases)
+    func features(kind: EngineKind) throws {
+        let engine = try engine(kind)
         let images = network.randomBatch(5, seed: 7).images
         var logits = [Float](repeating: .nan, count: 5 * network.classes)
         var features = [Float](repeating: .nan, count: 5 * network.featureCount)
@@ -136,9 +145,11 @@ struct EngineTests {
         #expect(deviation(logits, from: expected) < 1e-5)
     }
 
-    @Test("one image is a batch; a state of another network is refused by name")
-    func edges() throws {
-        let engine = try engine()
+    @Test(
+        "one image is a batch; a state of another network is refused by name",
+        arguments: EngineKind.allCases)
+    func edges(kind: EngineKind) throws {
+        let engine = try engine(kind)
         let batch = network.randomBatch(1, seed: 8)
         #expect(try engine.trainStep(batch.images, batch.labels, optimizer).isFinite)
         let wide = ResNet18(width: 16, classes: 10).initialState(seed: 1)

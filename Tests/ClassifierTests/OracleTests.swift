@@ -9,25 +9,30 @@ let tolerance = 1e-4
 private let disputeLimit = 1e-3
 
 /// Every number against PyTorch's, computed in float64 (Fixtures/resnet18_w8_sgd.safetensors).
-@Suite("The engine computes what PyTorch computes")
+@Suite("Every engine computes what PyTorch computes")
 struct OracleTests {
     let oracle: OracleVectors
-    let engine: OneDNNEngine
 
     init() throws {
         oracle = try OracleVectors()
-        engine = try OneDNNEngine(oracle.network, oracle.state("initial"))
     }
 
-    @Test("the logits of a training batch use the batch's statistics")
-    func trainingLogits() throws {
+    private func engine(_ kind: EngineKind) throws -> any InspectableEngine {
+        try kind.make(oracle.network, oracle.state("initial"))
+    }
+
+    @Test(
+        "the logits of a training batch use the batch's statistics", arguments: EngineKind.allCases)
+    func trainingLogits(kind: EngineKind) throws {
+        let engine = try engine(kind)
         _ = try engine.trainStep(oracle.images, oracle.labels, oracle.optimizer)
         let expected = try oracle.file.floats("train_logits")
         #expect(deviation(engine.trainingLogits, from: expected) < tolerance)
     }
 
-    @Test("every parameter's gradient is PyTorch's")
-    func gradients() throws {
+    @Test("every parameter's gradient is PyTorch's", arguments: EngineKind.allCases)
+    func gradients(kind: EngineKind) throws {
+        let engine = try engine(kind)
         _ = try engine.trainStep(oracle.images, oracle.labels, oracle.optimizer)
         let gradients = try engine.gradients()
         #expect(gradients.count == oracle.network.entries.count(where: \.isTrained))
@@ -39,8 +44,11 @@ struct OracleTests {
         }
     }
 
-    @Test("one step has PyTorch's loss and leaves its parameters and running statistics")
-    func firstStep() throws {
+    @Test(
+        "one step has PyTorch's loss and leaves its parameters and running statistics",
+        arguments: EngineKind.allCases)
+    func firstStep(kind: EngineKind) throws {
+        let engine = try engine(kind)
         let loss = try engine.trainStep(oracle.images, oracle.labels, oracle.optimizer)
         #expect(deviation([Float(loss)], from: [try oracle.file.floats("losses")[0]]) < tolerance)
         let (state, expected) = (try engine.state(), try oracle.state("after1"))
@@ -55,8 +63,11 @@ struct OracleTests {
         }
     }
 
-    @Test("the trained state of PyTorch, loaded, gives PyTorch's logits")
-    func loadedEvaluation() throws {
+    @Test(
+        "the trained state of PyTorch, loaded, gives PyTorch's logits",
+        arguments: EngineKind.allCases)
+    func loadedEvaluation(kind: EngineKind) throws {
+        let engine = try engine(kind)
         try engine.load(oracle.state("after3"))
         let expected = try oracle.file.floats("eval_logits_after3")
         #expect(deviation(try engine.logits(oracle.images), from: expected) < tolerance)
@@ -66,8 +77,11 @@ struct OracleTests {
     /// tell from 0: in these vectors, one of −4.5e-8 in the second step (layer2.1.bn1). The other
     /// side leads to a conv1.weight that differs by 2 % after the third. So the engine is judged
     /// by the float64 reference with the engine's decisions, and the reference by PyTorch.
-    @Test("three steps compute what float64 computes with the engine's relu decisions")
-    func threeSteps() throws {
+    @Test(
+        "three steps compute what float64 computes with the engine's relu decisions",
+        arguments: EngineKind.allCases)
+    func threeSteps(kind: EngineKind) throws {
+        let engine = try engine(kind)
         var reference = ReferenceNetwork(oracle.network, try oracle.state("initial"))
         for _ in try oracle.file.floats("losses") {
             try expectSameStep(

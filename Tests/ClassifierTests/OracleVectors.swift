@@ -58,6 +58,19 @@ func deviation<Expected: BinaryFloatingPoint>(
     return worst / max(largest, Double(Float.leastNormalMagnitude))
 }
 
+/// The engines under test.
+enum EngineKind: CaseIterable {
+    case oneDNN
+    case openBLAS
+
+    func make(_ network: ResNet18, _ state: NetworkState) throws -> any InspectableEngine {
+        switch self {
+        case .oneDNN: try OneDNNEngine(network, state)
+        case .openBLAS: try OpenBLASEngine(network, state)
+        }
+    }
+}
+
 extension ClassifierEngine {
     func trainStep(_ images: [Float], _ labels: [Int32], _ optimizer: SGD) throws -> Double {
         try trainStep(images: images.span, labels: labels.span, optimizer: optimizer)

@@ -27,10 +27,17 @@ struct ProfileTests {
         try report("scoring", width, engine, flops: network.flopsPerImage) {
             _ = try engine.logits(images)
         }
+        let other = try OpenBLASEngine(network, network.initialState(seed: 1))
+        try report("training, OpenBLAS", width, other, flops: 3 * network.flopsPerImage) {
+            _ = try other.trainStep(images, labels, optimizer)
+        }
+        try report("scoring, OpenBLAS", width, other, flops: network.flopsPerImage) {
+            _ = try other.logits(images)
+        }
     }
 
     private func report(
-        _ what: String, _ width: Int, _ engine: OneDNNEngine, flops: Double,
+        _ what: String, _ width: Int, _ engine: any InspectableEngine, flops: Double,
         _ body: () throws -> Void
     ) throws {
         try body()

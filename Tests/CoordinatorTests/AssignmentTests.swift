@@ -61,6 +61,19 @@ func strangerIsAskedForHello() {
     #expect(scene.sent == [.helloWanted])
 }
 
+@Test("a worker of another version is refused, and told both versions")
+func otherVersionIsRefused() {
+    var scene = Scene()
+    scene.hear(.hello(Hello(host: "h", slots: 1, softwareVersion: "2", attempts: [])))
+    guard case .refused(let reason) = scene.sent.first else {
+        Issue.record("not refused: \(scene.sent)")
+        return
+    }
+    #expect(reason.contains("alsweep 1") && reason.contains("alsweep 2"))
+    scene.ready(received: 0)
+    #expect(scene.assigned.isEmpty)
+}
+
 @Test("an assignment that cannot be delivered is taken back at once")
 func undeliveredAssignment() {
     var scene = Scene()

@@ -115,6 +115,14 @@ func restartGrantsALease() throws {
     #expect(scene.coordinator.history[lease.trial]!.cycles[0] != nil)
 }
 
+@Test("a worker known to have died gives up its trials at once")
+func deadWorker() {
+    var (scene, lease) = working()
+    scene.handle(.workerDied(WorkerID("a")))
+    #expect(scene.state(of: lease.trial) == .pending)
+    #expect(scene.coordinator.sessions.isEmpty)
+}
+
 @Test("a stop asks the workers for their attempts and ends when they have given them back")
 func stopCollectsAttempts() {
     var (scene, lease) = working()

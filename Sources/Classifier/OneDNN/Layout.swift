@@ -83,6 +83,8 @@ final class Layout {
         onednn_layout_destroy(handle)
     }
 
+    var type: dnnl_data_type_t { onednn_layout_type(handle) }
+
     /// The memory a tensor takes, with the zeros that round its channels up to whole blocks.
     var byteCount: Int { onednn_layout_byte_count(handle) }
 

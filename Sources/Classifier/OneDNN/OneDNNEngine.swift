@@ -7,6 +7,7 @@ import COneDNN
 /// inputs give the same bits on the same instruction set and number of threads.
 public final class OneDNNEngine: ClassifierEngine {
     public let network: ResNet18
+    public let precision: Precision
 
     /// Batches are scored in parts of this many images, which bounds the memory.
     public static let scoringBatch = 128
@@ -27,20 +28,32 @@ public final class OneDNNEngine: ClassifierEngine {
     private var foldedIsStale = true
     package private(set) var trainingLogits: [Float] = []
     package var rectifierObserver: ((String, [Float]) -> Void)?
-    /// Where set, the time of every kind of work is added to it.
     package var profile: Profile?
 
-    public init(_ network: ResNet18, _ state: NetworkState) throws(ClassifierError) {
+    /// - Parameter precision: throws `unsupported` where this CPU or library lacks it.
+    public init(
+        _ network: ResNet18, _ state: NetworkState, precision: Precision = .float32
+    ) throws(ClassifierError) {
         try state.check(against: network)
+        guard Self.supports(precision) else {
+            throw .unsupported(
+                what: "oneDNN cannot train in \(precision.rawValue) on this CPU",
+                remedy: "ask for precision float32, or let it be chosen")
+        }
         self.network = network
+        self.precision = precision
         let device = try Device()
-        let type = dnnl_f32
-        let operations = Operations(device: device, attributes: try Attributes(), type: dnnl_f32)
+        let attributes = try Attributes()
         let relu = try Attributes(relu: true)
+        let operations = Operations(
+            device: device, attributes: attributes, type: precision.elementType)
+        // Parameters stay float32, in the layout of float32's convolution, whatever the precision.
+        let parameterOperations = Operations(
+            device: device, attributes: attributes, type: dnnl_f32)
         self.device = device
-        self.type = type
+        type = precision.elementType
         store = try ParameterStore(network, device) { (convolution) throws(ClassifierError) in
-            try operations.trainedConvolution(convolution, batch: Self.referenceBatch)
+            try parameterOperations.trainedConvolution(convolution, batch: Self.referenceBatch)
                 .layout(dnnl_query_weights_md)
         }
         folded = try FoldedStore(network, device) { (convolution) throws(ClassifierError) in
@@ -59,26 +72,42 @@ public final class OneDNNEngine: ClassifierEngine {
     }
 
     public func state() throws(ClassifierError) -> NetworkState {
-        var statistics = Dictionary(
-            uniqueKeysWithValues: zip(network.units.map(\.normName), running))
-        statistics.reserveCapacity(running.count)
-        var tensors: [NetworkState.Tensor] = []
-        for entry in network.entries {
-            let norm = String(entry.name[..<(entry.name.lastIndex(of: ".") ?? entry.name.endIndex)])
-            let values: NetworkState.Values
-            switch entry.role {
-            case .weight, .scale, .shift: values = .float32(try store.values(entry.name))
-            case .runningMean: values = .float32(statistics[norm]!.mean)
-            case .runningVariance: values = .float32(statistics[norm]!.variance)
-            case .batchCount: values = .int64([statistics[norm]!.batchCount])
-            }
-            tensors.append(.init(name: entry.name, shape: entry.shape, values: values))
+        try network.state(running) { (entry) throws(ClassifierError) in
+            try store.values(entry.name)
         }
-        return NetworkState(tensors: tensors)
     }
 
     public func restartOptimizer() {
         store.clearVelocity()
+    }
+}
+
+extension OneDNNEngine {
+    /// Whether this CPU and library can train in a precision, however slowly.
+    public static func supports(_ precision: Precision) -> Bool {
+        guard precision != .float32 else { return true }
+        do throws(ClassifierError) {
+            let operations = Operations(
+                device: try Device(), attributes: try Attributes(), type: precision.elementType)
+            try operations.describeTraining(ResNet18(width: 16, classes: 10))
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// The precision that trains fastest here: bfloat16 where the CPU multiplies it itself.
+    public static var fastestPrecision: Precision {
+        onednn_has_native_bfloat16() != 0 && supports(.bfloat16) ? .bfloat16 : .float32
+    }
+}
+
+extension Precision {
+    var elementType: dnnl_data_type_t {
+        switch self {
+        case .float32: dnnl_f32
+        case .bfloat16: dnnl_bf16
+        }
     }
 }
 
@@ -132,7 +161,7 @@ extension OneDNNEngine {
     ) throws(ClassifierError) {
         precondition(logits.count == imageCount * network.classes)
         try score(images, imageCount) { first, program in
-            copy(program.logits, to: &logits, at: first * network.classes)
+            copy(program.logits.floats, to: &logits, at: first * network.classes)
         }
     }
 
@@ -143,8 +172,8 @@ extension OneDNNEngine {
         precondition(logits.count == imageCount * network.classes)
         precondition(features.count == imageCount * network.featureCount)
         try score(images, imageCount) { first, program in
-            copy(program.logits, to: &logits, at: first * network.classes)
-            copy(program.features, to: &features, at: first * network.featureCount)
+            copy(program.logits.floats, to: &logits, at: first * network.classes)
+            copy(program.features.floats, to: &features, at: first * network.featureCount)
         }
     }
 
@@ -176,14 +205,6 @@ extension OneDNNEngine {
             try folded.fold(unit, store, statistics)
         }
         foldedIsStale = false
-    }
-}
-
-/// Copies a plain tensor into `target` from the element `start` on.
-private func copy(_ memory: Memory, to target: inout MutableSpan<Float>, at start: Int) {
-    let values = memory.floats.span
-    for index in values.indices {
-        target[start + index] = values[index]
     }
 }
 

@@ -119,6 +119,27 @@ struct Operations {
     }
 }
 
+extension Operations {
+    /// Asks for one of each operation of a training step; throws where one does not exist for the
+    /// element type.
+    func describeTraining(_ network: ResNet18) throws(ClassifierError) {
+        let convolution = network.blocks[0].first.convolution
+        let forward = try trainedConvolution(convolution, batch: 1)
+        _ = try convolutionInputGradient(convolution, batch: 1, forward: forward)
+        _ = try convolutionWeightGradient(convolution, batch: 1, forward: forward)
+        let output = try forward.layout(dnnl_query_dst_md)
+        for withRelu in [false, true] {
+            let norm = try norm(over: output, withRelu: withRelu)
+            _ = try normGradient(over: output, withRelu: withRelu, forward: norm)
+        }
+        let last = network.blocks[network.blocks.count - 1].second.convolution
+        let pooled = try trainedConvolution(last, batch: 1).layout(dnnl_query_dst_md)
+        let pool = try pool(network, dnnl_forward_training, batch: 1, source: pooled)
+        _ = try poolGradient(
+            network, source: pooled, destination: pool.layout(dnnl_query_dst_md), forward: pool)
+    }
+}
+
 /// The plain layouts around the linear layer, which is too small for blocks to matter.
 struct LinearLayer {
     let source: Layout

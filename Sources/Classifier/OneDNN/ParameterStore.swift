@@ -16,7 +16,7 @@ final class ParameterStore {
     private let device: Device
     private let values: PageBuffer
     private let gradients: PageBuffer
-    private var velocity: PageBuffer
+    private let velocity: PageBuffer
     private let slots: [Slot]
     private let indices: [String: Int]
     private let elementCount: Int
@@ -97,14 +97,9 @@ final class ParameterStore {
     }
 
     func update(_ optimizer: SGD) {
-        let (values, gradients, velocity) = (values.floats, gradients.floats, velocity.floats)
-        forEachPart(of: elementCount) { part in
-            var parameters = UnsafeMutableBufferPointer(rebasing: values[part]).mutableSpan
-            var momenta = UnsafeMutableBufferPointer(rebasing: velocity[part]).mutableSpan
-            optimizer.update(
-                parameters: &parameters, velocity: &momenta,
-                gradients: UnsafeMutableBufferPointer(rebasing: gradients[part]).span)
-        }
+        optimizer.update(
+            parameters: values.floats, velocity: velocity.floats, gradients: gradients.floats,
+            count: elementCount)
     }
 }
 

@@ -9,6 +9,47 @@ enum Step {
     case maskedSum(into: Memory, other: Memory?, active: Memory)
     /// into ← into + other.
     case sum(into: Memory, other: Memory)
+    /// A convolution's weight gradient as a matrix product over channels-last tensors.
+    case weightGradient(TiledConvolution, ChannelsLastTensors)
+}
+
+/// What a weight gradient is computed from and goes to, all float32 and channels-last.
+struct ChannelsLastTensors {
+    let input: Memory
+    let outputGradient: Memory
+    /// Room for a tile of windows.
+    let columns: Memory
+    let weightGradient: Memory
+}
+
+extension Step {
+    fileprivate func run(_ device: Device) throws(ClassifierError) {
+        switch self {
+        case .primitive(let primitive): try primitive.run(device)
+        case .rectifiedSum(let into, let other):
+            switch into.layout.type {
+            case dnnl_bf16: addAndRectify(into.bfloats, other.bfloats)
+            default: addAndRectify(into.floats, other.floats)
+            }
+        case .maskedSum(let into, let other, let active):
+            switch into.layout.type {
+            case dnnl_bf16: addAndMask(into.bfloats, other?.bfloats, active.bfloats)
+            default: addAndMask(into.floats, other?.floats, active.floats)
+            }
+        case .sum(let into, let other):
+            switch into.layout.type {
+            case dnnl_bf16: add(into.bfloats, other.bfloats)
+            default: add(into.floats, other.floats)
+            }
+        case .weightGradient(let convolution, let tensors):
+            var columns = tensors.columns.floats.mutableSpan
+            var weightGradient = tensors.weightGradient.floats.mutableSpan
+            convolution.weightGradient(
+                input: tensors.input.floats.span,
+                outputGradient: tensors.outputGradient.floats.span, columns: &columns,
+                weightGradient: &weightGradient)
+        }
+    }
 }
 
 /// A fixed sequence of operations on tensors in an arena, built once for a batch size.
@@ -45,13 +86,7 @@ final class Program {
     ) throws(ClassifierError) {
         for entry in steps[range] {
             let start = profile.map { _ in Profile.threadSeconds }
-            switch entry.step {
-            case .primitive(let primitive): try primitive.run(device)
-            case .rectifiedSum(let into, let other): addAndRectify(into.floats, other.floats)
-            case .maskedSum(let into, let other, let active):
-                addAndMask(into.floats, other?.floats, active.floats)
-            case .sum(let into, let other): add(into.floats, other.floats)
-            }
+            try entry.step.run(device)
             if let profile, let start {
                 try device.wait()
                 profile.add(entry.kind, since: start)

@@ -2,7 +2,6 @@ import COneDNN
 
 /// The convolutions with their batch norms folded in, for scoring with running statistics.
 final class FoldedStore {
-    /// w·γ/√(σ² + ε) and β − μ·γ/√(σ² + ε).
     struct Slot {
         let weights: Memory
         let bias: Memory
@@ -43,20 +42,12 @@ final class FoldedStore {
     func fold(
         _ unit: ResNet18.Unit, _ store: ParameterStore, _ running: RunningStatistics
     ) throws(ClassifierError) {
-        var weights = try store.values(unit.convolution.name + ".weight")
-        let scales = try store.values(unit.normName + ".weight")
-        var shifts = try store.values(unit.normName + ".bias")
-        let fanIn = unit.convolution.fanIn
-        for channel in scales.indices {
-            let deviation = (running.variance[channel] + ResNet18.epsilon).squareRoot()
-            let factor = scales[channel] / deviation
-            shifts[channel] -= running.mean[channel] * factor
-            for index in channel * fanIn..<(channel + 1) * fanIn {
-                weights[index] *= factor
-            }
-        }
-        try write(weights, to: self[unit.convolution].weights, device)
-        try write(shifts, to: self[unit.convolution].bias, device)
+        let folded = FoldedUnit(
+            weights: try store.values(unit.convolution.name + ".weight"),
+            factors: try store.values(unit.normName + ".weight"),
+            summands: try store.values(unit.normName + ".bias"), running)
+        try write(folded.weights, to: self[unit.convolution].weights, device)
+        try write(folded.bias, to: self[unit.convolution].bias, device)
     }
 }
 

@@ -299,11 +299,12 @@ extension TrainingBuilder {
             (DNNL_ARG_MEAN, trace.statistics.mean),
             (DNNL_ARG_VARIANCE, trace.statistics.variance),
             (DNNL_ARG_SCALE, store[trace.unit.normName + ".weight"].value),
-            // Only oneDNN 2 counts the shift among the inputs.
-            (DNNL_ARG_SHIFT, store[trace.unit.normName + ".bias"].value),
             (DNNL_ARG_DIFF_SCALE, store[trace.unit.normName + ".weight"].gradient),
             (DNNL_ARG_DIFF_SHIFT, store[trace.unit.normName + ".bias"].gradient),
         ]
+        if onednn_norm_gradient_takes_shift() != 0 {
+            arguments.append((DNNL_ARG_SHIFT, store[trace.unit.normName + ".bias"].value))
+        }
         if let workspace = trace.workspace {
             arguments.append((DNNL_ARG_WORKSPACE, workspace))
         }
@@ -347,6 +348,9 @@ extension TrainingBuilder {
     ) throws(ClassifierError) {
         let description = try operations.convolutionWeightGradient(
             trace.unit.convolution, batch: batch, forward: trace.convolution)
+        if Self.isFasterAsProduct(trace.unit.convolution, description) {
+            return try appendProductWeightGradient(trace, gradient)
+        }
         let destination = store[trace.unit.convolution.name + ".weight"].gradient
         let source = try program.bring(trace.input, to: description.layout(dnnl_query_src_md))
         let incoming = try program.bring(gradient, to: description.layout(dnnl_query_diff_dst_md))
@@ -365,5 +369,36 @@ extension TrainingBuilder {
         }
         program.release(source, broughtFrom: trace.input)
         program.release(incoming, broughtFrom: gradient)
+    }
+
+    /// Whether a matrix product beats the direct convolution: for images of few pixels and many
+    /// channels on AVX2 (measured on Zen 3 with oneDNN 2.6; docs/performance.md).
+    private static func isFasterAsProduct(
+        _ convolution: ResNet18.Convolution, _ description: PrimitiveDescription
+    ) -> Bool {
+        convolution.kernel == 3 && convolution.outputSide <= 8
+            && convolution.inputChannels >= 128 && description.implementation == "jit:avx2"
+    }
+
+    private mutating func appendProductWeightGradient(
+        _ trace: UnitTrace, _ gradient: Memory
+    ) throws(ClassifierError) {
+        let convolution = trace.unit.convolution
+        func channelsLast(_ shape: [Int]) throws(ClassifierError) -> Layout {
+            try Layout(shape, order: dnnl_acdb)
+        }
+        let tensors = ChannelsLastTensors(
+            input: try program.bring(trace.input, to: channelsLast(trace.input.layout.shape)),
+            outputGradient: try program.bring(gradient, to: channelsLast(gradient.layout.shape)),
+            columns: try program.tensor(.plain([TiledConvolution.columnsCount(convolution)])),
+            weightGradient: try program.tensor(channelsLast(convolution.weightShape)))
+        let tiled = TiledConvolution(shape: convolution, batch: batch, library: .oneDNN)
+        program.append(.convolutionWeights, .weightGradient(tiled, tensors))
+        try program.reorder(
+            tensors.weightGradient, to: store[convolution.name + ".weight"].gradient)
+        program.release(tensors.input, broughtFrom: trace.input)
+        program.release(tensors.outputGradient, broughtFrom: gradient)
+        program.release(tensors.columns)
+        program.release(tensors.weightGradient)
     }
 }

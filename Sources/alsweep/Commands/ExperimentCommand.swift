@@ -58,6 +58,12 @@ struct ExperimentCommand: ParsableCommand {
     @Option(help: "The transform of the pool: test or train.")
     var poolTransform: String?
 
+    @Option(help: "The library that executes the network: onednn or openblas.")
+    var engine: String?
+
+    @Option(help: "float32 or bfloat16.")
+    var precision: String?
+
     @Flag(help: "A new network in every cycle.")
     var reset = false
 
@@ -126,6 +132,8 @@ struct ExperimentCommand: ParsableCommand {
         set("pool_limit", poolLimit)
         set("test_limit", testLimit)
         set("pool_transform", poolTransform)
+        set("engine", engine)
+        set("precision", precision)
         set("reset", reset)
         let axis = gradientSteps.map { "\(strategy): {gradient_steps: [\($0)]}" } ?? strategy
         let text = """

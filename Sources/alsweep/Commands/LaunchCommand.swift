@@ -140,7 +140,11 @@ struct LaunchCommand: ParsableCommand {
                 to: &StandardError.stream)
             throw ExitCode(ExitStatusCode.stopped)
         case .sweepFinished:
-            print(Report(record: reading.record).render(.table), terminator: "")
+            var report = Report(record: reading.record)
+            report.provenance = [(name: "alsweep", value: softwareVersion)]
+            print(report.render(.table), terminator: "")
+            try writeText(report.render(.html), to: folder.report)
+            try writeText(report.render(.csv), to: folder.results)
             let failed = reading.history.trials.filter { $0.state == .failed }
             for trial in failed {
                 print(
@@ -148,7 +152,8 @@ struct LaunchCommand: ParsableCommand {
                     to: &StandardError.stream)
             }
             print(
-                "\nNext: alsweep collect \(folder.path) --format markdown   (or csv, json)",
+                "\nNext: open \(folder.report), or alsweep collect \(folder.path) --format markdown"
+                    + "   (csv, json, latex, html)",
                 to: &StandardError.stream)
             if !failed.isEmpty { throw ExitCode(ExitStatusCode.failed) }
         }

@@ -46,6 +46,9 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: .hidden)
     var spawnedFor: String?
 
+    @Option(help: .hidden)
+    var identifier: String?
+
     func validate() throws {
         guard (1...4_096).contains(slots ?? 1) else {
             throw ValidationError("--slots is \(slots!); it is a number from 1 to 4096")
@@ -82,6 +85,7 @@ struct WorkerCommand: ParsableCommand {
         }
         let service = try WorkerService(
             settings: WorkerSettings(
+                identifier: WorkerID(identifier ?? UUID().uuidString.lowercased()),
                 endpoint: endpoint, certificate: try certificate.map(ClientCertificate.init(path:)),
                 host: ProcessInfo.processInfo.hostName,
                 slots: slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads),
