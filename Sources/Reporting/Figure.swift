@@ -61,12 +61,14 @@ extension Report {
         let panels = results.map { panel($0, value, strategies, timeSeeded: timeSeeded) }
             .filter { !$0.series.isEmpty }
         guard !panels.isEmpty else { return nil }
-        let number = protocols.count > 1 ? "-protocol\(protocolNumber(studyProtocol))" : ""
+        let number = protocols.count > 1 ? protocolNumber(studyProtocol) : nil
         let seeds = seedWords(results, timeSeeded: timeSeeded)
         let subject = value == .accuracy ? "Test accuracy" : "Percentage points over random"
         return Figure(
-            name: value.rawValue + (timeSeeded ? "-time-seeds" : "") + number,
-            title: "\(subject) by number of labelled images, \(seeds)",
+            name: value.rawValue + (timeSeeded ? "-time-seeds" : "")
+                + (number.map { "-protocol\($0)" } ?? ""),
+            title: "\(subject) by number of labelled images, \(seeds)"
+                + (number.map { ", protocol \($0)" } ?? ""),
             description: panels.map { summary($0, value) }.joined(separator: " "),
             valueLabel: value == .accuracy ? "test accuracy (%)" : "points over random",
             panels: panels, legend: strategies.map { (styles.firstIndex(of: $0)!, $0.title) },

@@ -67,14 +67,15 @@ struct HTMLWriter {
         _ cell: Table.Cell, _ table: Table, row: Int, column: Int,
         link: (TrialConfiguration) -> String?
     ) {
-        if row > 0, cell.continuesAbove { return }
-        let span = table.span(row: row, column: column)
+        if row > 0, cell.continuesAbove || column == 0 && cell.text.isEmpty { return }
+        let span =
+            column == 0 ? nameSpan(table, row: row) : table.span(row: row, column: column)
         let detail = cell.detail.map { " <small>\(escapedMarkup($0))</small>" } ?? ""
         let content = escapedMarkup(cell.text) + detail
         var classes: [String] = []
         if table.columns[column].alignment == .leading { classes.append("leading") }
         if table.columns[column].isProse { classes.append("prose") }
-        if span > 1 { classes.append("shared") }
+        if span > 1 { classes.append(column > 0 ? "shared" : "group") }
         if cell.isBest { classes.append("best") }
         let style = classes.isEmpty ? "" : " class=\"\(classes.joined(separator: " "))\""
         let rows = span > 1 ? " rowspan=\"\(span)\"" : ""
@@ -85,6 +86,11 @@ struct HTMLWriter {
         }
         let target = cell.trial.flatMap(link).map(escapedMarkup)
         let linked = target.map { "<a href=\"#\($0)\">\(content)</a>" } ?? content
-        text += "<th scope=\"row\"\(style)>\(linked)</th>"
+        text += "<th scope=\"row\"\(style)\(rows)>\(linked)</th>"
+    }
+
+    /// The rows that a row's name stands for: its own and those below without a name.
+    private func nameSpan(_ table: Table, row: Int) -> Int {
+        1 + table.rows[(row + 1)...].prefix { $0[0].text.isEmpty }.count
     }
 }

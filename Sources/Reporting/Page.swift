@@ -77,9 +77,13 @@ extension Report {
             page.open(
                 "div",
                 attributes: " class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                    + "aria-label=\"\(escapedMarkup(figure.title))\" "
-                    + "style=\"--panels: \(figure.panels.count)\"")
+                    + "aria-label=\"\(escapedMarkup(figure.title))\"")
+            // On a narrow screen the row of panels scrolls instead of shrinking to nothing.
+            page.open(
+                "div",
+                attributes: " class=\"panels\" style=\"min-width: \(250 * figure.panels.count)px\"")
             page.raw(figure.svg)
+            page.close("div")
             page.close("div")
             page.element("figcaption", figure.title)
             page.close("figure")

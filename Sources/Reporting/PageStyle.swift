@@ -36,16 +36,17 @@ let pageStyle = """
     .note { color: var(--quiet); font-size: 0.9rem; margin: 0.3em 0; }
     figure { margin: 1.4em 0; } figcaption { color: var(--quiet); font-size: 0.92rem; }
     .scroll { overflow-x: auto; margin: 1.2em 0 0.4em; }
-    figure svg { display: block; max-width: 100%; min-width: calc(var(--panels) * 250px);
-      height: auto; }
+    figure svg { display: block; max-width: 100%; height: auto; }
     table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-    caption { text-align: left; font-weight: 600; padding: 0 0 0.4em; }
+    caption { text-align: left; font-weight: 600; padding: 0 0 0.4em;
+      min-width: min(32em, calc(100vw - 44px)); }
     caption.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;
       clip-path: inset(50%); }
     th, td { padding: 0.28em 0.6em; text-align: right; white-space: nowrap;
       border-bottom: 1px solid var(--rule); }
     thead th, thead td { border-bottom: 2px solid var(--quiet); vertical-align: bottom; }
     th { font-weight: 600; } tbody th { font-weight: 500; text-align: left; }
+    th.group { vertical-align: top; }
     th.leading, td.leading { text-align: left; }
     td.prose { white-space: normal; min-width: 16ch; overflow-wrap: anywhere; }
     th small, td small { display: block; font-weight: 400; color: var(--quiet); }
@@ -54,7 +55,6 @@ let pageStyle = """
     details { border-bottom: 1px solid var(--rule); padding: 0.25em 0; }
     summary { cursor: pointer; overflow-wrap: anywhere; }
     details td.leading { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 0.8rem; }
-    @media (min-width: 900px) { caption { white-space: nowrap; } }
     @media (max-width: 640px) {
       main { padding: 12px 12px 48px; } h1 { font-size: 1.5rem; }
       tbody th { position: sticky; left: 0; background: var(--paper); }
@@ -63,7 +63,7 @@ let pageStyle = """
     @media print {
       main { max-width: none; padding: 0; } nav { display: none; }
       body { font-size: 10pt; } .scroll { overflow: visible; } table { font-size: 7.5pt; }
-      figure svg { min-width: 0; } figure, tr { break-inside: avoid; }
+      figure .panels { min-width: 0 !important; } figure, tr { break-inside: avoid; }
       h2, h3, caption { break-after: avoid; } th, td { padding: 0.2em 0.35em; }
       details, .cycles { display: none; }
     }

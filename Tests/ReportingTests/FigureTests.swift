@@ -101,6 +101,15 @@ func incompleteFigure() throws {
     #expect(figures[1].description.contains("from 10.0 at 1,000 labels to 30.0 at 3,000"))
 }
 
+@Test("protocols have figures of their own, with names and titles that tell them apart")
+func figuresOfProtocols() {
+    let record = sweepRecord([trialRecord(correct: [10, 20, 30])])
+    let other = sweepRecord([trialRecord(correct: [20, 30, 40]) { $0.epochs = 20 }])
+    let figures = Report(records: [record, other]).figures
+    #expect(figures.map(\.name) == ["accuracy-protocol1", "accuracy-protocol2"])
+    #expect(figures[1].title.hasSuffix("seed 0, protocol 2"))
+}
+
 @Test("curves differ in colour, dash and marker")
 func curveStyles() {
     let styles = (0..<8).map { CurveStyle(index: $0) }

@@ -170,17 +170,28 @@ func noChoiceYet() throws {
     #expect(text.contains("1 of 2 trials complete (1 running)."))
 }
 
-@Test("runs of different protocols are never averaged")
+@Test("runs of different protocols, engines or precisions are never averaged")
 func protocolsApart() throws {
     let trials = [
         trialRecord(seed: 1, isTimeSeeded: true, correct: [10, 20, 30]),
         trialRecord(seed: 2, isTimeSeeded: true, correct: [20, 30, 40]) { $0.epochs = 20 },
+        trialRecord(seed: 3, isTimeSeeded: true, correct: [30, 40, 50]) { $0.engine = .openblas },
+        trialRecord(seed: 4, isTimeSeeded: true, correct: [40, 50, 60]) {
+            $0.precision = .bfloat16
+        },
     ]
     let report = Report(record: sweepRecord(trials))
-    #expect(report.results.map { $0.seedGroups.map(\.fraction) } == [["1/1"], ["1/1"]])
     #expect(
-        report.results.map(\.title)
-            == ["CIFAR-10 (epochs 200)", "CIFAR-10 (epochs 20)"])
+        report.results.map { $0.seedGroups.map(\.fraction) } == [
+            ["1/1"], ["1/1"], ["1/1"], ["1/1"],
+        ])
+    #expect(
+        report.results.map(\.title) == [
+            "CIFAR-10 (epochs 200, engine onednn, precision float32)",
+            "CIFAR-10 (epochs 20, engine onednn, precision float32)",
+            "CIFAR-10 (epochs 200, engine openblas, precision float32)",
+            "CIFAR-10 (epochs 200, engine onednn, precision bfloat16)",
+        ])
 }
 
 @Test("every format gives the same bytes again, and the terminal table stays within 100 columns")
