@@ -172,7 +172,7 @@ extension Acceptance {
             try FileManager.default.createDirectory(
                 atPath: runs, withIntermediateDirectories: true)
             try #require(mount("tmpfs", runs, "tmpfs", 0, "size=16m") == 0)
-            defer { umount2(runs, Int32(MNT_DETACH.rawValue)) }
+            defer { umount2(runs, Int32(MNT_DETACH)) }
 
             let launched = try Program.start(["launch", "tiny.yaml"], in: folder)
             try launched.waitForErrors(containing: "cycle 1/3")
