@@ -69,7 +69,13 @@ if ! command -v swift >/dev/null; then
     say "new terminal and run this again."
     exit 1
 fi
-version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+words=$(swift --version 2>&1 || true)
+version=$(printf '%s\n' "$words" | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+if [ -z "$version" ]; then
+    say "swift does not run here; its words: $words"
+    say "Install the toolchain for this distribution: https://www.swift.org/install/linux"
+    exit 1
+fi
 if [ "$(printf '%s\n6.1\n' "$version" | sort -V | head -n 1)" != 6.1 ]; then
     say "Swift $version is too old: alsweep needs 6.1 or later (https://www.swift.org/install/linux)."
     exit 1

@@ -37,7 +37,14 @@ public struct ChildProcess: ~Copyable {
         log: String? = nil
     ) throws(SpawnError) {
         let toChild = try Self.pipe(program)
-        let fromChild = try Self.pipe(program)
+        let fromChild: (read: Int32, write: Int32)
+        do {
+            fromChild = try Self.pipe(program)
+        } catch {
+            close(toChild.read)
+            close(toChild.write)
+            throw error
+        }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -52,7 +59,9 @@ public struct ChildProcess: ~Copyable {
         Self.resetSignals(&attributes)
 
         var identifier: pid_t = 0
-        let status = Self.withStrings([program] + arguments) { argv in
+        let status = Self.withStrings(
+            [program == Self.itself ? Self.ownProgram() : program] + arguments
+        ) { argv in
             Self.withStrings(Self.environment(with: environment)) { envp in
                 posix_spawn(&identifier, program, &actions, &attributes, argv, envp)
             }
@@ -122,6 +131,9 @@ public struct ChildProcess: ~Copyable {
         return waitpid(identifier, &status, WNOHANG) == identifier
             ? ProcessEnd(waitStatus: status) : nil
     }
+
+    /// The running program, also after its file was replaced or removed.
+    public static let itself = "/proc/self/exe"
 
     /// The path of the running program.
     public static func ownProgram() -> String {

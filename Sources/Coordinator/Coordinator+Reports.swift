@@ -34,10 +34,10 @@ extension Coordinator {
     private func isKnown(_ report: Report) -> Bool {
         guard let trial = history[report.lease.trial] else { return false }
         let attempt = report.lease.attempt
-        guard trial.attempts.indices.contains(attempt - 1) else { return false }
+        guard attempt >= 1, attempt <= trial.attempts.count else { return false }
         switch report.content {
         case .cycle(let result):
-            guard trial.cycles.indices.contains(result.cycle - 1) else { return false }
+            guard result.cycle >= 1, result.cycle <= trial.cycles.count else { return false }
             return trial.cycles[result.cycle - 1]?.result.agrees(with: result) ?? false
         case .finished(let digest): return trial.state == .done && trial.modelDigest == digest
         case .failed, .released: return trial.attempts[attempt - 1].end != nil
@@ -68,12 +68,19 @@ extension Coordinator {
         return true
     }
 
+    /// A fault that does not go away is met at longer and longer intervals, up to a minute.
+    private static let longestRetryFactor = 30
+
     private mutating func fail(
         _ lease: Lease, _ kind: FailureKind, _ message: String, at now: Instant
     ) {
+        if kind == .data, let attempt = leases[lease.trial]?.attempt {
+            let dataset = history[lease.trial]!.configuration.dataset
+            workersWithoutData[dataset, default: []].append(attempt.worker)
+        }
         endAttempt(lease, .failed(kind: kind, message: message))
-        let failures = Int64(max(1, history[lease.trial]!.blamedFailures.count))
-        retryInstants[lease.trial] = now.after(options.retryDelayMs * failures)
+        let attempts = Int64(min(lease.attempt, Self.longestRetryFactor))
+        retryInstants[lease.trial] = now.after(options.retryDelayMs * attempts)
         giveUpIfHopeless(lease.trial)
     }
 
@@ -102,6 +109,10 @@ extension TrialConfiguration {
         guard result.total == testCount, (0...result.total).contains(result.correct) else {
             return "count, \(result.correct) of \(result.total), in cycle \(result.cycle)"
         }
+        let durations = [result.trainSeconds, result.evaluateSeconds, result.querySeconds]
+        guard result.testLoss.isFinite, result.trainLoss.isFinite,
+            durations.allSatisfy({ $0.isFinite && $0 >= 0 })
+        else { return "loss or duration in cycle \(result.cycle)" }
         return nil
     }
 }

@@ -57,7 +57,7 @@ extension Coordinator {
         }
     }
 
-    /// The wins per gradient step in a stage, when all its `dqn` trials of the dataset are done.
+    /// The wins per gradient step in a stage, when all its trials of the dataset are done.
     private func wins(of source: String, _ dataset: DatasetName) -> GradientStepWins? {
         let trials = trials(of: source, dataset)
         guard !trials.isEmpty, trials.allSatisfy({ $0?.state == .done }) else { return nil }

@@ -14,8 +14,8 @@ public struct WorkerSession: Hashable, Sendable {
 
     /// An assignment that the worker had not received when it counted takes one of its slots.
     mutating func offer(_ ready: Ready) {
-        freeSlots = max(
-            0, min(ready.freeSlots, slots) - (assignmentsSent - ready.assignmentsReceived))
+        let received = min(max(ready.assignmentsReceived, 0), assignmentsSent)
+        freeSlots = max(0, min(max(ready.freeSlots, 0), slots) - (assignmentsSent - received))
     }
 }
 
@@ -34,7 +34,8 @@ extension Coordinator {
             return
         }
         workers[worker] = WorkerSession(
-            host: hello.host, slots: min(max(hello.slots, 0), Self.maximumSlots), lastHeard: now)
+            host: hello.host.printable(upTo: 255),
+            slots: min(max(hello.slots, 0), Self.maximumSlots), lastHeard: now)
         let verdicts = hello.attempts.map { lease in
             AttemptVerdict(lease: lease, verdict: isCurrent(lease, of: worker) ? .adopt : .fence)
         }
@@ -97,5 +98,16 @@ extension Coordinator {
             let lease = Lease(trial: state.attempt.trial, attempt: state.attempt.attempt)
             if !held.contains(lease) { endAttempt(lease, .released) }
         }
+    }
+}
+
+extension String {
+    /// Without control characters, which could write elsewhere on a terminal.
+    fileprivate func printable(upTo count: Int) -> String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.filter { $0.properties.generalCategory != .control })
+        )
+        .prefix(count).description
     }
 }

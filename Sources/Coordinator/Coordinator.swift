@@ -60,7 +60,7 @@ public struct Coordinator: Sendable {
         public var heartbeatMs: Int64 = 10_000
         /// Attempts that may fail by the trial's own fault before it is given up.
         public var maximumFailures = 3
-        /// A failed attempt is repeated after so long, times its failures.
+        /// A failed attempt is repeated after so long, times its number.
         public var retryDelayMs: Int64 = 2_000
         /// Workers get so long to give their attempts back when the user stops the sweep.
         public var stopDelayMs: Int64 = 10_000
@@ -83,6 +83,8 @@ public struct Coordinator: Sendable {
     var queue: [Int] = []
     /// Instants before which a failed trial is not tried again.
     var retryInstants: [TrialID: Instant] = [:]
+    /// Workers that reported a dataset missing or damaged; they get none of its trials.
+    var workersWithoutData: [DatasetName: [WorkerID]] = [:]
     var mode = Mode.running
     /// Set when a trial was settled: a stage may have what it waits for.
     var needsExpansion = true

@@ -16,7 +16,7 @@ public struct CoordinatorSettings: Sendable {
     public var endpoint: Endpoint?
     public var certificate: ServerCertificate?
     public var options: Coordinator.Options
-    /// Slots of the worker that is started here; 0 is none.
+    /// The worker that is started here; nil is none.
     public var localWorker: LocalWorkerSettings?
 
     public init(
@@ -59,6 +59,8 @@ public final class CoordinatorService {
     private static let storageRetryMs = 2_000
     /// The last messages get so long to leave.
     private static let lingerMs = 2_000
+    /// The worker here gets so long to end after the sweep.
+    private static let workerEndMs: Int64 = 8_000
 
     private let settings: CoordinatorSettings
     private let logger: Logger
@@ -124,10 +126,13 @@ public final class CoordinatorService {
     ) throws -> Endpoint {
         if let endpoint = settings.endpoint { return try socket.bind(to: endpoint) }
         if let text = try? String(contentsOfFile: settings.folder.endpoint, encoding: .utf8),
-            let last = try? Endpoint(text.trimmingCharacters(in: .whitespacesAndNewlines)),
-            let bound = try? socket.bind(to: last)
+            let last = try? Endpoint(text.trimmingCharacters(in: .whitespacesAndNewlines))
         {
-            return bound
+            do throws(TransportError) {
+                return try socket.bind(to: last)
+            } catch {
+                guard case .addressInUse = error, last.isLoopback else { throw error }
+            }
         }
         return try socket.bind(to: .tcp(host: "127.0.0.1", port: 0))
     }
@@ -147,16 +152,14 @@ public final class CoordinatorService {
             if let watch = authenticatorWatch, ready.contains(watch) { answerHandshakes() }
             if ready.contains(signalWatch) { try readSignals() }
             if ready.contains(socketWatch) { readMessages() }
-            if !isStopping, let death = try localWorker?.keepAlive(ready, in: &loop) {
-                notice(.localWorkerFailed(reason: death.reason), coordinator)
-                handle(.workerDied(death.worker))
-            }
+            try watchLocalWorker(ready)
             let now = monotonicMilliseconds()
             if let timer, now >= timer.milliseconds {
                 self.timer = nil
                 handle(.timerFired)
             }
             try performActions()
+            if outcome != nil { break }
             if now - lastTick >= Self.tickMs {
                 lastTick = now
                 notice(.ticked, coordinator)
@@ -185,7 +188,10 @@ public final class CoordinatorService {
         while signals.next() != nil {
             if isStopping {
                 // Twice: at once. The journal holds all that was accepted.
-                localWorker?.kill()
+                if let localWorker {
+                    localWorker.kill()
+                    handle(.workerDied(localWorker.worker))
+                }
                 outcome = .stopped
                 return
             }
@@ -222,10 +228,16 @@ public final class CoordinatorService {
                 return
             }
             peers[header.worker] = peer
+            if case .hello = message, header.worker == localWorker?.worker,
+                let dead = localWorker?.succeed()
+            {
+                handle(.workerDied(dead))
+            }
             if case .goodbye = message, let session = coordinator.session(of: header.worker) {
                 notice(.workerLeft(host: session.host), coordinator)
             }
             handle(.received(message, from: header.worker))
+            if case .goodbye = message { peers[header.worker] = nil }
         } catch {
             logger.warning(
                 "unreadable message",
@@ -280,7 +292,7 @@ public final class CoordinatorService {
                 if hasFailed { notice(.storageRecovered, coordinator) }
                 return true
             } catch {
-                guard case .diskFull = error else { throw error }
+                guard error.mayPass else { throw error }
                 if !hasFailed { notice(.storageFailed(error), coordinator) }
                 hasFailed = true
                 logger.error("the journal cannot be written", metadata: ["reason": "\(error)"])
@@ -345,9 +357,23 @@ public final class CoordinatorService {
             worker, endpoint: endpoint, folder: settings.folder, in: &loop)
     }
 
+    private func watchLocalWorker(_ ready: ReadySet) throws {
+        guard
+            let death = try localWorker?.keepAlive(ready, in: &loop, restarts: !isStopping)
+        else { return }
+        if !isStopping,
+            coordinator.session(of: death.worker) != nil || localWorker?.restartTime != nil
+        {
+            notice(.localWorkerFailed(reason: death.reason), coordinator)
+        }
+        handle(.workerDied(death.worker))
+    }
+
     /// It ends by itself when the sweep is finished or stopped; it gets some seconds for it.
     private func finishLocalWorker() {
-        localWorker?.waitForEnd(upToMs: 10_000)
+        if outcome == .stopped { localWorker?.terminate() }
+        localWorker?.waitForEnd(upToMs: Self.workerEndMs)
+        localWorker?.kill()
     }
 }
 

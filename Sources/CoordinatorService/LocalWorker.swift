@@ -8,11 +8,14 @@ public struct LocalWorkerSettings: Sendable {
     public var slots: Int
     public var threads: Int
     public var dataFolder: String?
+    /// The client's certificate, where the coordinator has keys.
+    public var certificatePath: String?
 
-    public init(slots: Int, threads: Int, dataFolder: String?) {
+    public init(slots: Int, threads: Int, dataFolder: String?, certificatePath: String?) {
         self.slots = slots
         self.threads = threads
         self.dataFolder = dataFolder
+        self.certificatePath = certificatePath
     }
 }
 
@@ -27,7 +30,7 @@ final class LocalWorker {
     private let folder: RunFolder
     private var process: WorkerProcess?
     /// A new one with every start.
-    private var worker = WorkerID("")
+    private(set) var worker = WorkerID("")
     private var delayMs = firstDelayMs
     private var startTime: Int64 = 0
     /// When the worker is started again; nil while it runs.
@@ -46,13 +49,17 @@ final class LocalWorker {
     private func start(in loop: inout PollLoop) throws(SpawnError) {
         worker = WorkerID(UUID().uuidString.lowercased())
         var arguments = [
-            "worker", "--identifier", worker.rawValue, "--connect", endpoint.description, "--slots",
+            "worker", "--identifier", worker.rawValue, "--connect",
+            endpoint.reachedLocally.description, "--slots",
             String(settings.slots),
             "--threads", String(settings.threads), "--spawned-for", folder.path,
         ]
         if let data = settings.dataFolder { arguments += ["--data", data] }
+        if let certificate = settings.certificatePath {
+            arguments += ["--certificate", certificate]
+        }
         let process = try ChildProcess(
-            program: ChildProcess.ownProgram(), arguments: arguments,
+            program: ChildProcess.itself, arguments: arguments,
             log: folder.logs + "/worker.log")
         self.process = WorkerProcess(process, in: &loop)
         startTime = monotonicMilliseconds()
@@ -61,36 +68,57 @@ final class LocalWorker {
 
     /// Starts it again when it is gone, later each time if it ends at once.
     ///
+    /// - Parameter restarts: false while the sweep is being stopped.
     /// - Returns: which worker died, and how, to be told.
     func keepAlive(
-        _ ready: ReadySet, in loop: inout PollLoop
+        _ ready: ReadySet, in loop: inout PollLoop, restarts: Bool
     ) throws -> (worker: WorkerID, reason: String)? {
         let now = monotonicMilliseconds()
-        if let restartTime, now >= restartTime { try start(in: &loop) }
+        if restarts, let restartTime, now >= restartTime { try start(in: &loop) }
         guard let process, ready.contains(process.watch), process.process.readOutput() == nil else {
             return nil
         }
         loop.unwatch(process.watch)
-        let status = process.process.wait()
+        let end = process.process.wait()
         self.process = nil
-        if status == .exited(EX_OK) { return nil }
-        // Another worker of this run is at work here: look again when it may be gone.
-        let isDoubled = status == .exited(EX_UNAVAILABLE)
-        delayMs =
-            now - startTime > Self.longestDelayMs || isDoubled ? Self.firstDelayMs : delayMs * 2
+        if end == .exited(EX_OK) || !restarts { return (worker, "the worker here has ended") }
+        // The worker of an earlier coordinator is at work here: look again when it may be gone.
+        if end == .exited(EX_UNAVAILABLE) {
+            restartTime = now + Self.longestDelayMs
+            return nil
+        }
+        delayMs = now - startTime > Self.longestDelayMs ? Self.firstDelayMs : delayMs * 2
         restartTime = now + min(delayMs, Self.longestDelayMs)
-        guard !isDoubled else { return nil }
-        let reason =
-            "the worker here \(status); it is started again (see \(folder.logs)/worker.log)"
+        let reason = "the worker here \(end); it is started again (see \(folder.logs)/worker.log)"
         return (worker, reason)
+    }
+
+    /// Ends this worker's predecessor: it holds the lock, so the one before it is dead.
+    ///
+    /// - Returns: the dead one, once.
+    func succeed() -> WorkerID? {
+        let path = folder.workerIdentifier
+        let before = try? String(contentsOfFile: path, encoding: .utf8)
+        guard before != worker.rawValue else { return nil }
+        try? worker.rawValue.write(toFile: path, atomically: true, encoding: .utf8)
+        return before.map { WorkerID($0) }
     }
 
     func kill() { process?.process.kill(SIGKILL) }
 
+    /// It gives its trials back, if it has not yet, and ends.
+    func terminate() { process?.process.kill(SIGTERM) }
+
     func waitForEnd(upToMs milliseconds: Int64) {
         guard let process else { return }
         let deadline = monotonicMilliseconds() + milliseconds
-        while process.process.poll() == nil, monotonicMilliseconds() < deadline { usleep(20_000) }
+        while monotonicMilliseconds() < deadline {
+            if process.process.poll() != nil {
+                self.process = nil
+                return
+            }
+            usleep(20_000)
+        }
     }
 }
 

@@ -9,6 +9,8 @@ public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     case foreign(path: String, reason: String)
     case newerFormat(path: String, format: Int, supported: Int)
     case diskFull(path: String)
+    /// Another program holds a lock on it.
+    case busy(path: String)
     /// SQLite refused otherwise.
     case failed(path: String, reason: String)
     case damaged(path: String, record: Int64, reason: String)
@@ -20,9 +22,18 @@ public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .newerFormat(let path, let format, let supported):
             "\(path) was written by format \(format); this alsweep reads up to \(supported)"
         case .diskFull(let path): "no space is left for \(path)"
+        case .busy(let path): "another program keeps \(path) locked"
         case .failed(let path, let reason): "\(path): \(reason)"
         case .damaged(let path, let record, let reason):
             "\(path) is damaged at record \(record): \(reason)"
+        }
+    }
+
+    /// Whether trying again later can help.
+    public var mayPass: Bool {
+        switch self {
+        case .diskFull, .busy: true
+        case .missing, .foreign, .newerFormat, .failed, .damaged: false
         }
     }
 
@@ -32,6 +43,7 @@ public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .foreign: "the file was not changed; restore it from a copy"
         case .newerFormat: "upgrade alsweep; the file was not changed"
         case .diskFull: "free some space; nothing that was acknowledged is lost"
+        case .busy: "end the transaction of whoever has it open"
         case .failed: "check the folder's permissions and its disk"
         case .damaged: "the file was not changed; restore it from a copy"
         }
@@ -44,6 +56,7 @@ public final class Journal: Sendable {
     public static let format = 1
     /// "ALSW": tells a journal from other SQLite files.
     private static let applicationID: Int32 = 0x414C_5357
+    private static let lockPatienceSeconds = 5.0
 
     public let path: String
     let database: DatabaseQueue
@@ -55,7 +68,13 @@ public final class Journal: Sendable {
 
     /// Makes a new journal, or opens one to append to. The caller holds the run's lock.
     public static func write(at path: String) throws(JournalError) -> Journal {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        if let size = attributes?[.size] as? Int, size > 0 {
+            // Before anything is written: a file of something else stays as it is.
+            try openToRead(path).checkFormat(isEmptyAllowed: true)
+        }
         var configuration = Configuration()
+        configuration.busyMode = .timeout(lockPatienceSeconds)
         configuration.prepareDatabase { database in
             // Every commit is on disk before it returns.
             try database.execute(sql: "PRAGMA journal_mode = WAL")
@@ -66,18 +85,22 @@ public final class Journal: Sendable {
             let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master")!
             if tables == 0 { try Self.create(in: database) }
         }
-        try journal.checkFormat()
         return journal
     }
 
     /// Opens an existing journal to read; a coordinator may be appending to it meanwhile.
     public static func read(at path: String) throws(JournalError) -> Journal {
         guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
+        let journal = try openToRead(path)
+        try journal.checkFormat(isEmptyAllowed: false)
+        return journal
+    }
+
+    private static func openToRead(_ path: String) throws(JournalError) -> Journal {
         var configuration = Configuration()
         configuration.readonly = true
-        let journal = try open(path, configuration)
-        try journal.checkFormat()
-        return journal
+        configuration.busyMode = .timeout(lockPatienceSeconds)
+        return try open(path, configuration)
     }
 
     /// Appends in one transaction: all are on disk when it returns, or none.
@@ -143,13 +166,16 @@ public final class Journal: Sendable {
         try database.execute(sql: schema)
     }
 
-    private func checkFormat() throws(JournalError) {
-        let (application, format) = try reading { database in
+    /// - Parameter isEmptyAllowed: whether a file that was just made, and has no table yet, passes.
+    private func checkFormat(isEmptyAllowed: Bool) throws(JournalError) {
+        let (application, format, tables) = try reading { database in
             (
                 try Int32.fetchOne(database, sql: "PRAGMA application_id")!,
-                try Int.fetchOne(database, sql: "PRAGMA user_version")!
+                try Int.fetchOne(database, sql: "PRAGMA user_version")!,
+                try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master")!
             )
         }
+        if isEmptyAllowed, tables == 0, application == 0 { return }
         guard application == Self.applicationID else {
             throw .foreign(path: path, reason: "it is another program's SQLite file")
         }
@@ -192,7 +218,13 @@ private func journalError(_ error: any Error, path: String) -> JournalError {
     guard let error = error as? DatabaseError else {
         return .failed(path: path, reason: "\(error)")
     }
+    switch error.extendedResultCode {
+    // How a quota and a memory map that cannot grow show themselves.
+    case .SQLITE_IOERR_WRITE, .SQLITE_IOERR_SHMSIZE: return .diskFull(path: path)
+    default: break
+    }
     switch error.resultCode {
+    case .SQLITE_BUSY, .SQLITE_LOCKED: return .busy(path: path)
     case .SQLITE_FULL: return .diskFull(path: path)
     case .SQLITE_NOTADB: return .foreign(path: path, reason: "it is no SQLite file")
     case .SQLITE_CORRUPT: return .foreign(path: path, reason: "its SQLite pages are damaged")

@@ -1,11 +1,17 @@
 import Glibc
 
 /// Says which process has a run in its hands.
-public struct RunInUse: Error, Hashable, Sendable, CustomStringConvertible {
-    public let folder: String
-    public let holder: String
+public enum RunInUse: Error, Hashable, Sendable, CustomStringConvertible {
+    case held(folder: String, holder: String)
+    /// The lock file cannot be opened.
+    case unusable(path: String, reason: String)
 
-    public var description: String { "the run \(folder) is in use by \(holder)" }
+    public var description: String {
+        switch self {
+        case .held(let folder, let holder): "the run \(folder) is in use by \(holder)"
+        case .unusable(let path, let reason): "\(path) cannot be opened: \(reason)"
+        }
+    }
 }
 
 /// Keeps a second coordinator from a run. The kernel lets go of it when the process ends, however
@@ -20,12 +26,12 @@ public struct RunLock: ~Copyable {
     public init(path: String, folder: String) throws(RunInUse) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw RunInUse(folder: folder, holder: "nobody, but \(path) cannot be opened")
+            throw .unusable(path: path, reason: String(cString: strerror(errno)))
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let holder = Self.content(of: descriptor)
             close(descriptor)
-            throw RunInUse(folder: folder, holder: holder)
+            throw .held(folder: folder, holder: holder)
         }
         let text = "process \(getpid())"
         ftruncate(descriptor, 0)

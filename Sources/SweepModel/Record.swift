@@ -126,7 +126,7 @@ public enum AttemptEnd: Codable, Hashable, Sendable {
     /// Whether the trial is to blame, and not a machine or a network.
     public var countsAgainstTrial: Bool {
         switch self {
-        case .failed(kind: .disk, _), .expired, .released: false
+        case .failed(kind: .disk, _), .failed(kind: .data, _), .expired, .released: false
         case .failed: true
         }
     }

@@ -17,6 +17,8 @@ public struct RunFolder: Hashable, Sendable {
     /// Held by the worker that `launch` started.
     public var workerLock: String { path + "/worker.lock" }
 
+    /// One line: the worker that `launch` started last.
+    public var workerIdentifier: String { path + "/worker.id" }
     /// Written when the sweep is finished.
     public var report: String { path + "/report.html" }
     /// Written when the sweep is finished.

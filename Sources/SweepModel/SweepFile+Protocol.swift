@@ -31,6 +31,9 @@ extension SweepFile {
         return studyProtocol
     }
 
+    /// A cycle's report names every pick, and must fit into a message.
+    private static let maximumAddendum = 20_000
+
     private func readTraining(
         _ fields: YAMLMapping, into studyProtocol: inout StudyProtocol
     ) throws(SweepFileError) {
@@ -61,7 +64,8 @@ extension SweepFile {
             (\.poolLimit, "pool_limit"), (\.testLimit, "test_limit"),
         ] {
             guard let node = fields[key] else { continue }
-            studyProtocol[keyPath: path] = try integer(node, what: key, in: 1...10_000_000)
+            let limit = key == "addendum" ? Self.maximumAddendum : 10_000_000
+            studyProtocol[keyPath: path] = try integer(node, what: key, in: 1...limit)
         }
         if let node = fields["reset"] {
             guard let isReset = node.bool else {

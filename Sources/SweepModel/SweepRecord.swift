@@ -6,7 +6,10 @@ public enum FailureKind: String, Codable, CaseIterable, Hashable, Sendable {
     case crash
     case outOfMemory = "out_of_memory"
     case timeout
+    /// The worker's machine has no space, or cannot start a process.
     case disk
+    /// The worker's machine lacks the dataset, or has it damaged.
+    case data
 }
 
 /// Where a trial stands.

@@ -114,6 +114,15 @@ public enum Endpoint: Hashable, Sendable {
 
     private var loopback6: [UInt8] { [UInt8](repeating: 0, count: 15) + [1] }
 
+    /// Where this machine reaches a socket that is bound to this address.
+    public var reachedLocally: Endpoint { reached(at: "127.0.0.1") }
+
+    /// The address with a host's name in the place of "every interface".
+    public func reached(at host: String) -> Endpoint {
+        guard isWildcard, case .tcp(_, let port) = self else { return self }
+        return .tcp(host: host, port: port)
+    }
+
     var isWildcard: Bool {
         guard case .tcp(let host, _) = self else { return false }
         return ["*", "0.0.0.0", "::"].contains(host)

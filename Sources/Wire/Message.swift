@@ -223,13 +223,13 @@ public enum StopReason: String, Codable, Hashable, Sendable {
 
 /// Who speaks, in which conversation.
 public struct Header: Codable, Hashable, Sendable {
-    /// The run's UUID; empty in a worker's messages before its first welcome.
+    /// The name of the run's folder; empty in a worker's messages before its first welcome.
     public var run: String
     /// The coordinator's epoch; 0 in a worker's messages before its first welcome.
     public var epoch: Int
     /// The worker that sends, or that is meant.
     public var worker: WorkerID
-    /// Counts the sender's messages to that peer, from 1 on.
+    /// Counts the sender's messages, from 1 on.
     public var messageNumber: UInt64
 
     public init(run: String, epoch: Int, worker: WorkerID, messageNumber: UInt64) {

@@ -17,6 +17,9 @@ final class TrialProcess {
     private let logPath: String
     private var unfinishedLine: [UInt8] = []
     private var hasBeenStopped = false
+    private var hasReportedEnd = false
+    /// What it said of its own failure.
+    private(set) var reportedFault: String?
 
     init(
         _ assignment: Assignment, folder: RunFolder, settings: WorkerSettings,
@@ -25,7 +28,7 @@ final class TrialProcess {
         lease = assignment.lease
         logPath = folder.log(of: lease.trial, attempt: lease.attempt)
         process = try ChildProcess(
-            program: ChildProcess.ownProgram(), arguments: ["trial"],
+            program: ChildProcess.itself, arguments: ["trial"],
             environment: Self.environment(threads: settings.threads), log: logPath)
         self.watch = watch(process.output)
         let task = ChildTask(
@@ -62,9 +65,15 @@ final class TrialProcess {
         return lines.map(Array.init)
     }
 
+    func reportEnd(fault: String?) {
+        hasReportedEnd = true
+        reportedFault = fault
+    }
+
     /// What the process did not say itself about its end; nil if it ended as it should.
     func fault() -> (kind: FailureKind, message: String)? {
         let status = process.wait()
+        if hasReportedEnd { return nil }
         switch status {
         case .exited(EX_TEMPFAIL): return nil
         case .signalled where hasBeenStopped: return nil

@@ -10,6 +10,9 @@ public struct WorkerSettings: Sendable {
     /// Another one for every worker process.
     public var identifier: WorkerID
     public var endpoint: Endpoint
+    /// A file with the endpoint, read again when the coordinator does not answer: the next one may
+    /// listen elsewhere.
+    public var endpointFile: String?
     public var certificate: ClientCertificate?
     public var host: String
     public var slots: Int
@@ -24,13 +27,15 @@ public struct WorkerSettings: Sendable {
     public var idleExitSeconds: Int
 
     public init(
-        identifier: WorkerID, endpoint: Endpoint, certificate: ClientCertificate?, host: String,
+        identifier: WorkerID, endpoint: Endpoint, endpointFile: String?,
+        certificate: ClientCertificate?, host: String,
         slots: Int, threads: Int,
         dataFolder: String?, scratchFolder: String, softwareVersion: String,
         leavesWithCoordinator: Bool, connectDelaySeconds: Int, idleExitSeconds: Int
     ) {
         self.identifier = identifier
         self.endpoint = endpoint
+        self.endpointFile = endpointFile
         self.certificate = certificate
         self.host = host
         self.slots = slots
@@ -78,12 +83,16 @@ public final class WorkerService {
     private var messageNumber: UInt64 = 0
     private var exit: AgentExit?
     private var isStopping = false
+    private var endpoint: Endpoint
+    private var nextSearch: Int64 = 0
+    private static let searchIntervalMs: Int64 = 2_000
 
     public init(
         settings: WorkerSettings, logger: Logger, notice: @escaping (WorkerNotice) -> Void
     ) throws(TransportError) {
         self.settings = settings
         worker = settings.identifier
+        endpoint = settings.endpoint
         self.logger = logger
         self.notice = notice
         SignalDescriptor.ignoreBrokenPipes()
@@ -119,9 +128,24 @@ public final class WorkerService {
             if ready.contains(socketWatch) { readSocket() }
             for child in children where ready.contains(child.watch) { read(child) }
             handle(.ticked)
+            if !agent.isWelcome { try followCoordinator() }
         }
         for child in children { child.process.kill(SIGKILL) }
         return exit!
+    }
+
+    /// Connects to where the run's coordinator listens now, if that is elsewhere.
+    private func followCoordinator() throws(TransportError) {
+        let now = monotonicMilliseconds()
+        guard let file = settings.endpointFile, now >= nextSearch else { return }
+        nextSearch = now + Self.searchIntervalMs
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8),
+            let bound = try? Endpoint(text.trimmingCharacters(in: .whitespacesAndNewlines)),
+            bound.reachedLocally != endpoint
+        else { return }
+        endpoint = bound.reachedLocally
+        logger.info("the coordinator has moved", metadata: ["endpoint": "\(endpoint)"])
+        try socket.reconnect(to: endpoint)
     }
 
     private func readSignals() {
@@ -211,7 +235,8 @@ public final class WorkerService {
             children.append(process)
             notice(.started(assignment.lease))
         } catch {
-            handle(.childEnded(assignment.lease, fault: (.crash, "\(error)")))
+            // The machine's fault, and not the trial's.
+            handle(.childEnded(assignment.lease, fault: (.disk, "\(error)")))
         }
     }
 
@@ -233,14 +258,19 @@ public final class WorkerService {
                 logger.warning("unreadable line", metadata: ["trial": "\(child.lease.trial)"])
                 continue
             }
-            if case .cycle(let result) = line { notice(.finishedCycle(child.lease, result)) }
+            switch line {
+            case .cycle(let result): notice(.finishedCycle(child.lease, result))
+            case .failed(_, let message): child.reportEnd(fault: message)
+            case .finished: child.reportEnd(fault: nil)
+            case .progress: break
+            }
             handle(.childSaid(line, child.lease))
         }
         guard child.hasEnded else { return }
         loop.unwatch(child.watch)
         children.removeAll { $0 === child }
         let fault = child.fault()
-        notice(.ended(child.lease, fault: fault?.message))
+        notice(.ended(child.lease, fault: child.reportedFault ?? fault?.message))
         handle(.childEnded(child.lease, fault: fault))
     }
 }

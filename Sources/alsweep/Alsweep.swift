@@ -31,6 +31,11 @@ struct Alsweep: ParsableCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
+            guard fflush(nil) == 0 else {
+                throw CommandFailure(
+                    "standard output cannot be written",
+                    hint: "look for a full disk or a closed pipe")
+            }
         } catch let error as ExitCode {
             Foundation.exit(error.rawValue)
         } catch {
@@ -38,7 +43,10 @@ struct Alsweep: ParsableCommand {
             let status = exitCode(for: error)
             if status == .success || error is CleanExit { exit(withError: error) }
             if status == .validationFailure {
-                print(fullMessage(for: error), to: &StandardError.stream)
+                let message = fullMessage(for: error)
+                print(
+                    message.hasPrefix("Error: ") ? "error: " + message.dropFirst(7) : message,
+                    to: &StandardError.stream)
                 Foundation.exit(ExitStatusCode.usage)
             }
             let failure = CommandFailure(explaining: error)
@@ -52,7 +60,26 @@ struct Alsweep: ParsableCommand {
 struct StandardError: TextOutputStream {
     nonisolated(unsafe) static var stream = StandardError()
 
+    /// A terminal that is gone, or a full disk under a redirected log, must not stop a sweep.
     mutating func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        writeBytes(text, to: STDERR_FILENO)
     }
+}
+
+/// Writes all of a text, or as much as the descriptor takes.
+///
+/// - Returns: whether all was written.
+@discardableResult
+func writeBytes(_ text: String, to descriptor: Int32) -> Bool {
+    let bytes = Array(text.utf8)
+    var offset = 0
+    while offset < bytes.count {
+        let count = bytes[offset...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count > 0 {
+            offset += count
+        } else if errno != EINTR {
+            return false
+        }
+    }
+    return true
 }

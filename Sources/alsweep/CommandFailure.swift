@@ -30,10 +30,15 @@ struct CommandFailure: Error {
         case let error as ExperimentError: self.init(error.description, hint: error.hint)
         case let error as RunsFileError: self.init(error.description, hint: error.hint)
         case let error as RunInUse:
-            self.init(
-                error.description,
-                hint: "wait for it, stop it with Ctrl-C, or watch it with `alsweep status "
-                    + "\(error.folder)`")
+            switch error {
+            case .held(let folder, _):
+                self.init(
+                    error.description,
+                    hint: "wait for it, stop it with Ctrl-C, or watch it with `alsweep status "
+                        + "\(folder)`")
+            case .unusable:
+                self.init(error.description, hint: "check the folder's permissions and its disk")
+            }
         case let error as any CustomStringConvertible: self.init(error.description)
         default: self.init(error.localizedDescription)
         }

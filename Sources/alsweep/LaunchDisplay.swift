@@ -3,6 +3,7 @@ import CoordinatorService
 import Foundation
 import Journal
 import SweepModel
+import Transport
 
 /// What `launch` shows on standard error while it runs: a line for everything that happens, and on
 /// a terminal one status line below them.
@@ -33,7 +34,8 @@ final class LaunchDisplay {
         case .listening(let endpoint):
             let keys = FileManager.default.fileExists(atPath: folder.clientCertificate)
             say(
-                "More workers can join: alsweep worker --connect \(endpoint)"
+                "More workers can join: alsweep worker --connect "
+                    + endpoint.reached(at: ProcessInfo.processInfo.hostName).description
                     + (keys ? " --certificate \(folder.clientCertificate)" : ""))
         case .recorded(let record): show(record, coordinator)
         case .workerJoined(let host, let slots):
@@ -156,6 +158,11 @@ final class LaunchDisplay {
     private func say(_ line: String) {
         guard !isQuiet || line.hasPrefix("error:") || line.hasPrefix("warning:") else { return }
         clearStatusLine()
-        print(line, to: &StandardError.stream)
+        // What workers send may hold control characters, which could write elsewhere on a terminal.
+        let isPrintable = { (scalar: Unicode.Scalar) in
+            scalar == "\n" || scalar.properties.generalCategory != .control
+        }
+        let text = String(String.UnicodeScalarView(line.unicodeScalars.filter(isPrintable)))
+        print(text, to: &StandardError.stream)
     }
 }

@@ -10,7 +10,12 @@ struct Runs {
     /// The newest run of exactly this sweep file, if there is one.
     func latest(of sweep: Sweep, text: String) -> RunFolder? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
-        return names.filter { $0.hasPrefix(sweep.name + "-") }.sorted().reversed()
+        // A copy under another name is not the run.
+        let ofSweep = names.filter { name in
+            name.hasPrefix(sweep.name + "-")
+                && name.dropFirst(sweep.name.count + 1).wholeMatch(of: /\d{8}-\d{6}(-\d+)?/) != nil
+        }
+        return ofSweep.sorted().reversed()
             .map { RunFolder("\(root)/\($0)") }
             .first { (try? String(contentsOfFile: $0.sweep, encoding: .utf8)) == text }
     }
@@ -90,6 +95,11 @@ struct RunReading {
 
 /// Reads a sweep file.
 func readSweep(_ path: String) throws -> (sweep: Sweep, text: String) {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+        throw CommandFailure(
+            "\(path) is a folder, not a sweep file", hint: "`ls sweeps` shows some")
+    }
     guard let data = FileManager.default.contents(atPath: path) else {
         throw CommandFailure(
             "the sweep file \(path) cannot be read",

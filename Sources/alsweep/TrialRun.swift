@@ -21,6 +21,8 @@ struct TrialRun {
         case disk(any Error)
         /// Anything that another attempt, or another machine, may not meet.
         case other(any Error)
+        /// This machine lacks the dataset, or has it damaged.
+        case data(any Error)
         /// It was asked to stop; what is finished is saved.
         case stopped
     }
@@ -75,7 +77,7 @@ struct TrialRun {
                 configuration.dataset, poolCount: configuration.poolCount,
                 testCount: configuration.testCount)
         } catch {
-            throw .other(error)
+            throw .data(error)
         }
         do throws(ExperimentError) {
             let experiment = try Experiment(

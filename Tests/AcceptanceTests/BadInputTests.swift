@@ -102,6 +102,27 @@ extension Acceptance {
             #expect(first.result().status == 75)
         }
 
+        @Test("a run whose sweep file was changed is not resumed")
+        func changedSweep() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            #expect(try Program.run(["launch", "tiny.yaml"], in: folder).status == 0)
+            let run = try onlyRun(in: folder)
+            try TinySweep.text(epochs: 3).write(
+                toFile: "\(folder.path)/\(run)/sweep.yaml", atomically: true, encoding: .utf8)
+            try expectFailure(["launch", run], folder, "was changed since", "hint: ")
+        }
+
+        @Test("beyond loopback the worker started here has the keys")
+        func keysHere() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            let result = try Program.run(
+                ["launch", "tiny.yaml", "--bind", "tcp://*:*"], in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.errors.contains("keys/client.cert"))
+        }
+
         @Test("beyond loopback keys are made, and a worker without them is refused")
         func keys() throws {
             let folder = try TemporaryFolder()

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Testing
 
@@ -132,6 +133,51 @@ extension Acceptance {
             let after = try Collected.read(run, in: folder)
             #expect(after.trials.contains { $0.attempts > 1 })
             try expectUndisturbed(after, folder, epochs: 4)
+        }
+
+        @Test("kill -9 of both: the next launch goes on at once, without waiting for leases")
+        func killedBoth() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder, epochs: 4)
+            let first = try Program.start(["launch", "tiny.yaml"], in: folder)
+            try first.waitForErrors(containing: "cycle 1/3")
+            let run = try onlyRun(in: folder)
+            for process in processes(holding: folder.path + "/" + run) { kill(process, SIGKILL) }
+            first.signal(SIGKILL)
+            _ = first.result()
+            let start = Date()
+            let resumed = try Program.run(["launch", "tiny.yaml"], in: folder)
+            #expect(resumed.status == 0, "\(resumed.errors)")
+            #expect(-start.timeIntervalSinceNow < 150, "it waited for a lease and the grace, 180 s")
+            try expectUndisturbed(try Collected.read(run, in: folder), folder, epochs: 4)
+        }
+
+        @Test("a coordinator that comes back elsewhere is found by the worker that went on")
+        func movedCoordinator() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder, epochs: 4)
+            let first = try Program.start(["launch", "tiny.yaml"], in: folder)
+            try first.waitForErrors(containing: "cycle 1/3")
+            first.signal(SIGKILL)
+            _ = first.result()
+            let resumed = try Program.run(
+                ["launch", "tiny.yaml", "--bind", "tcp://127.0.0.1:*"], in: folder)
+            #expect(resumed.status == 0, "\(resumed.errors)")
+            let after = try Collected.read(try onlyRun(in: folder), in: folder)
+            #expect(after.trials.allSatisfy { $0.attempts == 1 })
+            try expectUndisturbed(after, folder, epochs: 4)
+        }
+
+        @Test("a launch whose output nobody reads goes on")
+        func closedOutput() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            let command = "\(Program.path) launch tiny.yaml 2>/dev/full >tables"
+            let shell = try ChildProcess(
+                program: "/usr/bin/env", arguments: ["-C", folder.path, "sh", "-c", command])
+            #expect(shell.wait() == .exited(0))
+            let tables = try String(contentsOfFile: folder.path + "/tables", encoding: .utf8)
+            #expect(tables.contains("5/5"))
         }
 
         @Test("workers started by hand join at the start and in the middle, and take trials")

@@ -67,7 +67,8 @@ func finishedNeedsAllCycles() {
     "an impossible result ends its attempt",
     arguments: [
         Scene.result(4, correct: 50), Scene.result(0, correct: 50), Scene.result(1, correct: 101),
-        Scene.result(1, correct: -1),
+        Scene.result(1, correct: -1), Scene.result(.min, correct: 50),
+        Scene.result(.max, correct: 50),
     ])
 func impossibleResult(result: CycleResult) {
     var (scene, lease) = working()
@@ -102,15 +103,58 @@ func fullDiskDoesNotCount() {
     #expect(scene.state(of: lease.trial) == .pending)
 }
 
-@Test("a failed trial goes to another worker if there is one")
+@Test("a failed trial goes to another worker if one has a free slot")
 func failedTrialMovesOn() {
     var (scene, lease) = working()
     scene.join("b")
     scene.report(.failed(kind: .crash, message: "boom"), lease)
-    scene.now += 60_000
     scene.coordinator.queue.removeAll { scene.coordinator.history.trials[$0].id != lease.trial }
+    scene.ready("a", received: 1)
+    scene.ready("b", received: 0)
+    #expect(scene.assigned.isEmpty)
+    scene.wait(60_000)
+    #expect(scene.assigned == [Lease(trial: lease.trial, attempt: 2)])
+    #expect(scene.coordinator.runningAttempts[0].attempt.worker == WorkerID("b"))
+}
+
+@Test(
+    "extreme numbers of a hostile worker neither trap nor win anything",
+    arguments: [
+        Int.min, -1, 0, Int.max,
+    ])
+func extremeNumbers(number: Int) {
+    var (scene, lease) = working()
+    for received in [number, 0] {
+        scene.hear(.ready(Ready(freeSlots: number, assignmentsReceived: received)))
+        scene.hear(.heartbeat(Heartbeat(number: .max, assignmentsReceived: number, attempts: [])))
+    }
+    scene.join("none", slots: 0)
+    scene.ready("none", free: number, received: 5)
+    #expect(scene.assigned.isEmpty)
+    let forged = Lease(trial: lease.trial, attempt: number)
+    for content: ReportContent in [
+        .cycle(Scene.result(number, correct: number)), .finished(modelDigest: ""), .released,
+        .failed(kind: .crash, message: ""),
+    ] {
+        scene.report(content, forged, from: "none")
+        scene.report(content, Lease(trial: TrialID("x"), attempt: number))
+        scene.report(
+            .cycle(Scene.result(number, correct: 1)), Lease(trial: lease.trial, attempt: 1),
+            from: "b")
+    }
+    scene.join("many", slots: number, holding: [forged])
+    #expect(!scene.records.contains { $0.kind == .cycleAccepted })
+}
+
+@Test("a worker without the dataset gets no more trials of it, and none is blamed")
+func workerWithoutData() {
+    var (scene, lease) = working()
+    scene.report(.failed(kind: .data, message: "no dataset"), lease)
+    #expect(scene.coordinator.history[lease.trial]!.blamedFailures.isEmpty)
+    scene.now += 100_000
     scene.ready(received: 1)
     #expect(scene.assigned.isEmpty)
+    scene.join("b")
     scene.ready("b", received: 0)
-    #expect(scene.assigned == [Lease(trial: lease.trial, attempt: 2)])
+    #expect(scene.assigned.count == 1)
 }

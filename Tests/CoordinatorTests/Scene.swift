@@ -102,7 +102,7 @@ struct Scene {
 
     static func result(_ cycle: Int, correct: Int, digest: String = "d") -> CycleResult {
         CycleResult(
-            cycle: cycle, labelled: 10 * cycle, correct: correct, total: 100, testLoss: 1,
+            cycle: cycle, labelled: 10 &* cycle, correct: correct, total: 100, testLoss: 1,
             trainLoss: 1, labelledDigest: digest, weightsDigest: digest, query: nil,
             trainSeconds: 1, evaluateSeconds: 1, querySeconds: 1)
     }

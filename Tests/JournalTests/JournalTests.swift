@@ -169,7 +169,7 @@ func runLock() throws {
             _ = try RunLock(path: path, folder: "runs/a")
             Issue.record("a second holder")
         } catch {
-            #expect(error.description == "the run runs/a is in use by process \(getpid())")
+            #expect(error == .held(folder: "runs/a", holder: "process \(getpid())"))
         }
         _ = consume first
     }
@@ -185,4 +185,14 @@ func inconsistentRecords() throws {
     #expect(throws: InconsistentRecord.self) {
         try RunHistory([records[2], records[3], records[4], records[4]])
     }
+}
+
+@Test("a foreign file stays as it is, also beside it")
+func foreignFileIsNotTouched() throws {
+    let folder = try TemporaryFolder()
+    let other = folder.path + "/other.sqlite"
+    try DatabaseQueue(path: other).write { try $0.execute(sql: "CREATE TABLE t (x)") }
+    let before = FileManager.default.contents(atPath: other)
+    #expect(throws: JournalError.self) { try Journal.write(at: other) }
+    #expect(FileManager.default.contents(atPath: other) == before)
 }

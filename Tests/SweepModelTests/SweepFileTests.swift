@@ -84,6 +84,7 @@ private let mistakes: [(String, String, String, Int)] = [
     ("protocol: paper", "protocol: {milestones: [5, 5]}", "milestones must rise", 3),
     ("protocol: paper", "protocol: {test_limit: 10001}", "has 10000 test images", 3),
     ("protocol: paper", "protocol: {precision: float23}", "did you mean 'float32'?", 3),
+    ("protocol: paper", "protocol: {addendum: 20001}", "addendum is '20001'", 3),
     ("protocol: paper", "protocol: {reset: maybe}", "it is true or false", 3),
     ("stages:", "stages: 3 #", "is not valid YAML", 5),
     ("name: paper\n", "", "a sweep lacks the key 'name'", 2),
@@ -109,9 +110,11 @@ func mistakeIsNamed(index: Int) throws {
     "an empty file, a list, a huge file: a clear error",
     arguments: [
         ("", "is empty"), ("- a", "a sweep is a mapping"), ("a: &x [*x]", ""),
-        (String(repeating: "#", count: 1 << 21), "at most 1 MiB"),
+        ("#", "at most 1 MiB"),
     ])
 func foreignFile(text: String, message: String) {
+    // Made here: as an argument it would fill the log.
+    let text = text == "#" ? String(repeating: "#", count: 1 << 21) : text
     let error = #expect(throws: SweepFileError.self) { try SweepFile.parse(text, name: "a") }
     #expect(error?.description.contains(message) ?? false)
 }

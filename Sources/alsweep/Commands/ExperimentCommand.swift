@@ -106,6 +106,8 @@ struct ExperimentCommand: ParsableCommand {
             throw CommandFailure(explaining: error)
         } catch .disk(let error) {
             throw CommandFailure(explaining: error)
+        } catch .data(let error) {
+            throw CommandFailure(explaining: error)
         } catch .other(let error) {
             throw CommandFailure(explaining: error)
         }

@@ -3,6 +3,7 @@ import Coordinator
 import CoordinatorService
 import Datasets
 import Foundation
+import Journal
 import Logging
 import Reporting
 import SweepModel
@@ -34,7 +35,11 @@ struct LaunchCommand: ParsableCommand {
             """)
     var bind: String?
 
-    @Option(help: "The server certificate. Default: keys/server.cert in the run's folder.")
+    @Option(
+        help: """
+            The server's certificate, with the client's beside it, as `alsweep keys new` writes them. \
+            Default: keys/server.cert in the run's folder.
+            """)
     var certificate: String?
 
     @Option(help: "Where datasets are looked for first.", completion: .directory)
@@ -59,13 +64,18 @@ struct LaunchCommand: ParsableCommand {
     }
 
     func run() throws {
+        let endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
         let (sweep, text, known) = try read()
         let slots = slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads)
         if slots > 0 { try checkDatasets(sweep) }
         let folder = try known ?? Runs(root: runs).make(sweep, text: text)
+        for subfolder in folder.subfolders {
+            try? FileManager.default.createDirectory(
+                atPath: subfolder, withIntermediateDirectories: true)
+        }
         let display = LaunchDisplay(sweep: sweep, folder: folder, isQuiet: quiet)
         display.begin(isResumed: known != nil)
-        let outcome = try coordinate(sweep, text, folder, slots: slots, display)
+        let outcome = try coordinate(sweep, text, folder, endpoint, slots: slots, display)
         display.end()
         try finish(folder, outcome)
     }
@@ -83,10 +93,23 @@ struct LaunchCommand: ParsableCommand {
                     hint: "give a sweep file, or a folder such as runs/quick-20260131-120000")
             }
             let (sweep, text) = try readSweep(folder.sweep)
+            try checkUnchanged(text, of: folder)
             return (sweep, text, folder)
         }
         let (sweep, text) = try readSweep(sweep)
         return (sweep, text, new ? nil : Runs(root: runs).latest(of: sweep, text: text))
+    }
+
+    /// Trials of two protocols must not meet in one run.
+    private func checkUnchanged(_ text: String, of folder: RunFolder) throws {
+        guard FileManager.default.fileExists(atPath: folder.journal),
+            let submitted = try Journal.read(at: folder.journal).history().submission,
+            submitted.text != text
+        else { return }
+        throw CommandFailure(
+            "\(folder.sweep) was changed since the run was submitted",
+            hint:
+                "launch the changed file as a run of its own: alsweep launch \(folder.sweep) --new")
     }
 
     /// A dataset that is missing is found now, and not by every trial.
@@ -100,35 +123,63 @@ struct LaunchCommand: ParsableCommand {
     }
 
     private func coordinate(
-        _ sweep: Sweep, _ text: String, _ folder: RunFolder, slots: Int, _ display: LaunchDisplay
+        _ sweep: Sweep, _ text: String, _ folder: RunFolder, _ endpoint: Endpoint?, slots: Int,
+        _ display: LaunchDisplay
     ) throws -> Outcome {
         let logPath = folder.logs + "/coordinator.log"
         let logger = Logger(label: "coordinator") { _ in FileLogHandler(path: logPath) }
         var options = Coordinator.Options()
         options.runFolder = URL(fileURLWithPath: folder.path).standardizedFileURL.path
         options.softwareVersion = softwareVersion
-        let endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
         let service = try CoordinatorService(
             settings: CoordinatorSettings(
                 sweep: sweep, sweepText: text, folder: RunFolder(options.runFolder),
                 endpoint: endpoint, certificate: try serverCertificate(folder, endpoint),
                 options: options,
                 localWorker: slots > 0
-                    ? LocalWorkerSettings(slots: slots, threads: threads, dataFolder: data) : nil),
+                    ? LocalWorkerSettings(
+                        slots: slots, threads: threads, dataFolder: data,
+                        certificatePath: FileManager.default.fileExists(
+                            atPath: folder.clientCertificate) ? folder.clientCertificate : nil)
+                    : nil),
             logger: logger,
             notice: display.show)
-        return try service.run()
+        let outcome = try service.run()
+        for (stage, dataset) in service.coordinator.blockedStages where outcome == .sweepFinished {
+            print(
+                "error: stage \(stage) of \(dataset.title) was not started: a trial that it builds on "
+                    + "failed", to: &StandardError.stream)
+        }
+        return outcome
     }
 
     /// Keys are needed beyond loopback, and made on first use.
     private func serverCertificate(
         _ folder: RunFolder, _ endpoint: Endpoint?
     ) throws -> ServerCertificate? {
-        if let certificate { return try ServerCertificate(path: certificate) }
+        if let certificate { try adopt(certificate, into: folder) }
         let path = folder.serverCertificate
         if FileManager.default.fileExists(atPath: path) { return try ServerCertificate(path: path) }
         guard let endpoint, !endpoint.isLoopback else { return nil }
         return try KeyFiles(folder: folder.keys).make()
+    }
+
+    /// Keeps the certificates with the run, so that it can be resumed, and a worker started here.
+    private func adopt(_ certificate: String, into folder: RunFolder) throws {
+        let client = URL(fileURLWithPath: certificate).deletingLastPathComponent()
+            .appendingPathComponent("client.cert").path
+        guard FileManager.default.fileExists(atPath: client) else {
+            throw CommandFailure(
+                "\(client) is missing: workers need the client's certificate",
+                hint: "`alsweep keys new FOLDER` writes both beside each other")
+        }
+        let server = try ServerCertificate(path: certificate)
+        let worker = try ClientCertificate(path: client)
+        try FileManager.default.createDirectory(
+            atPath: folder.keys, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        try server.write(to: folder.serverCertificate, replacing: true)
+        try worker.write(to: folder.clientCertificate, replacing: true)
     }
 
     private func finish(_ folder: RunFolder, _ outcome: Outcome) throws {
@@ -153,7 +204,7 @@ struct LaunchCommand: ParsableCommand {
             }
             print(
                 "\nNext: open \(folder.report), or alsweep collect \(folder.path) --format markdown"
-                    + "   (csv, json, latex, html)",
+                    + "   (csv, json, latex, html)\nThis sweep file's next run: alsweep launch --new",
                 to: &StandardError.stream)
             if !failed.isEmpty { throw ExitCode(ExitStatusCode.failed) }
         }

@@ -28,15 +28,25 @@ struct TrialCommand: ParsableCommand {
                 onEpoch: { say(.progress(cycle: $0.cycle, epoch: $0.epoch)) },
                 shouldStop: { StopFlag.isRaised })
             say(.finished(modelDigest: digest!))
+            // Without the orderly end, whose flush of all files would wait for the thread that reads
+            // standard input.
+            _exit(ExitStatusCode.done)
         } catch .stopped {
             throw ExitCode(ExitStatusCode.stopped)
         } catch .user(let error) {
-            say(.failed(kind: .user, message: explanation(error)))
+            try fail(.user, error)
         } catch .disk(let error) {
-            say(.failed(kind: .disk, message: explanation(error)))
+            try fail(.disk, error)
+        } catch .data(let error) {
+            try fail(.data, error)
         } catch .other(let error) {
-            say(.failed(kind: .crash, message: explanation(error)))
+            try fail(.crash, error)
         }
+    }
+
+    private func fail(_ kind: FailureKind, _ error: any Error) throws {
+        say(.failed(kind: kind, message: explanation(error)))
+        throw ExitCode(ExitStatusCode.failed)
     }
 
     private func explanation(_ error: any Error) -> String {
@@ -45,7 +55,10 @@ struct TrialCommand: ParsableCommand {
     }
 
     private func say(_ line: ChildLine) {
-        FileHandle.standardOutput.write(Data((line.encoded() + "\n").utf8))
+        // A pipe without a reader: the agent is gone, and with it whom this is for.
+        guard writeBytes(line.encoded() + "\n", to: STDOUT_FILENO) else {
+            _exit(ExitStatusCode.stopped)
+        }
     }
 
     /// The end of standard input means that the agent is gone: nobody would hear the results, and

@@ -13,7 +13,8 @@ struct WorkerCommand: ParsableCommand {
         abstract: "Run a worker that takes trials from a coordinator.",
         discussion: """
             Every trial is a process of its own. A worker may join and leave at any time: Ctrl-C gives
-            its trials back, and they go on elsewhere from their last finished cycle.
+            its trials back. Where the run's folder is shared they go on from their last finished
+            cycle, elsewhere from the first.
             """)
 
     @Option(help: "The coordinator's endpoint, as in tcp://head:5555, or its run's folder.")
@@ -56,9 +57,10 @@ struct WorkerCommand: ParsableCommand {
         guard (1...1_024).contains(threads) else {
             throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
         }
-        guard connectTimeout > 0, idleExit > 0 else {
+        for (name, seconds) in [("--connect-timeout", connectTimeout), ("--idle-exit", idleExit)]
+        where !(1...100_000_000).contains(seconds) {
             throw ValidationError(
-                "--connect-timeout and --idle-exit are positive numbers of seconds")
+                "\(name) is \(seconds); it is a number of seconds from 1 to 100000000")
         }
     }
 
@@ -86,7 +88,8 @@ struct WorkerCommand: ParsableCommand {
         let service = try WorkerService(
             settings: WorkerSettings(
                 identifier: WorkerID(identifier ?? UUID().uuidString.lowercased()),
-                endpoint: endpoint, certificate: try certificate.map(ClientCertificate.init(path:)),
+                endpoint: endpoint, endpointFile: endpointFile,
+                certificate: try certificate.map(ClientCertificate.init(path:)),
                 host: ProcessInfo.processInfo.hostName,
                 slots: slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads),
                 threads: threads, dataFolder: data, scratchFolder: scratchFolder ?? defaultScratch,
@@ -94,6 +97,13 @@ struct WorkerCommand: ParsableCommand {
                 connectDelaySeconds: connectTimeout, idleExitSeconds: idleExit),
             logger: logger, notice: show)
         try finish(try service.run(), endpoint)
+    }
+
+    private var endpointFile: String? {
+        if let spawnedFor { return RunFolder(spawnedFor).endpoint }
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: connect, isDirectory: &isFolder)
+        return exists && isFolder.boolValue ? RunFolder(connect).endpoint : nil
     }
 
     private func resolvedEndpoint() throws -> Endpoint {
@@ -107,7 +117,7 @@ struct WorkerCommand: ParsableCommand {
                 "\(connect) holds no endpoint: it is not a run's folder, or was never launched",
                 hint: "give the endpoint that `alsweep launch` printed")
         }
-        return try Endpoint(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        return try Endpoint(text.trimmingCharacters(in: .whitespacesAndNewlines)).reachedLocally
     }
 
     private var defaultScratch: String {
