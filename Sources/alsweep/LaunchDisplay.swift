@@ -110,7 +110,8 @@ final class LaunchDisplay {
         }
         var parts = [
             "\(trials.count { $0.state == .done })/\(total) trials",
-            "\(coordinator.sessions.count) workers", "ETA \(remainingTime(coordinator))",
+            "\(coordinator.sessions.count) worker\(coordinator.sessions.count == 1 ? "" : "s")",
+            "ETA \(remainingTime(coordinator))",
         ]
         if !running.isEmpty { parts.append(running.joined(separator: ", ")) }
         let line = String(parts.joined(separator: " · ").prefix(terminalWidth() - 1))

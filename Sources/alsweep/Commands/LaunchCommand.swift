@@ -204,7 +204,7 @@ struct LaunchCommand: ParsableCommand {
             }
             print(
                 "\nNext: open \(folder.report), or alsweep collect \(folder.path) --format markdown"
-                    + "   (csv, json, latex, html)\nThis sweep file's next run: alsweep launch --new",
+                    + "   (csv, json, latex, html)\nAnother run, with new time seeds: alsweep launch SWEEP --new",
                 to: &StandardError.stream)
             if !failed.isEmpty { throw ExitCode(ExitStatusCode.failed) }
         }
