@@ -61,6 +61,9 @@ let package = Package(
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+        // Small C functions of our own: what Swift cannot say about vectors.
+        .target(name: "CProcessor"),
+
         // The pure core: no clock, no system randomness, no I/O.
         library("SweepModel", [yams]),
         library("Wire", ["SweepModel"]),
@@ -70,7 +73,7 @@ let package = Package(
         // The experiment.
         library("Digests", ["CCrypto"]),
         library("Datasets", ["SweepModel", "CZlib"], settings: numericSettings),
-        library("Classifier", ["COneDNN", "COpenBLAS"], settings: numericSettings),
+        library("Classifier", ["COneDNN", "COpenBLAS", "CProcessor"], settings: numericSettings),
         library(
             "ActiveLearning", ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"],
             settings: numericSettings),
@@ -91,7 +94,7 @@ let package = Package(
             dependencies: [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "Datasets",
                 "Classifier", "ActiveLearning", "Digests", "Reporting", "CoordinatorService",
-                "WorkerService", "ChildProcess", argumentParser, logging,
+                "WorkerService", "ChildProcess", "CProcessor", argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Where a training step and a scoring pass spend their time, one thread, batch 128, beside the
-# core's arithmetic peak. Usage: Benchmarks/classifier.sh [widths, as 8,16,64]
+# Where a training step and a scoring pass spend their time, for both engines, one thread, beside
+# the core's arithmetic peak. Usage: Benchmarks/classifier.sh [widths, as 8,16,64]
 set -eu
 cd "$(dirname "$0")/.."
-peak=$(mktemp)
-trap 'rm -f "$peak"' EXIT
-cc -O2 -mavx2 -mfma Benchmarks/peak.c -o "$peak"
-"$peak"
-ALSWEEP_PROFILE=${1:-8,16,64} OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-    swift test --filter ProfileTests | grep -E '^width|%'
-"$peak"
+swift build -c release --product alsweep
+for width in $(echo "${1:-8,16,64}" | tr , ' '); do
+    for engine in onednn openblas; do
+        for work in train score; do
+            .build/release/alsweep bench "$work" --engine "$engine" --width "$width" --layers
+        done
+    done
+done

@@ -16,12 +16,39 @@ package enum StepKind: String, Hashable, Sendable, CaseIterable {
     case other = "input, loss and statistics"
 }
 
+extension StepKind {
+    /// Whether it is a convolution, or reorders that one needs.
+    package var isConvolution: Bool {
+        switch self {
+        case .convolution, .convolutionData, .convolutionWeights: true
+        default: false
+        }
+    }
+}
+
 /// Where the time went, by kind of work: CPU time of the calling thread, which other programs
 /// disturb less than the clock. It is meaningful with one thread.
 package final class Profile {
-    package private(set) var seconds: [StepKind: Double] = [:]
+    /// A kind of work in one layer of the network.
+    package struct Label: Hashable {
+        package var kind: StepKind
+        /// The convolution's name, which its batch norm goes by as well; nil outside such units.
+        package var layer: String?
+    }
+
+    package private(set) var labelledSeconds: [Label: Double] = [:]
 
     package init() {}
+
+    /// The seconds of every kind of work that there was.
+    package var seconds: [StepKind: Double] {
+        labelledSeconds.reduce(into: [:]) { $0[$1.key.kind, default: 0] += $1.value }
+    }
+
+    /// The seconds of a kind of work in one layer.
+    package func seconds(_ kind: StepKind, in layer: String) -> Double {
+        labelledSeconds[Label(kind: kind, layer: layer)] ?? 0
+    }
 
     /// The CPU time that the calling thread has used.
     package static var threadSeconds: Double {
@@ -32,15 +59,15 @@ package final class Profile {
 
     /// Runs `body` and adds its time, if there is a profile.
     static func time<Result: ~Copyable>(
-        _ kind: StepKind, _ profile: Profile?, _ body: () -> Result
+        _ kind: StepKind, in layer: String? = nil, _ profile: Profile?, _ body: () -> Result
     ) -> Result {
         guard let profile else { return body() }
         let start = threadSeconds
-        defer { profile.add(kind, since: start) }
+        defer { profile.add(Label(kind: kind, layer: layer), since: start) }
         return body()
     }
 
-    func add(_ kind: StepKind, since start: Double) {
-        seconds[kind, default: 0] += Self.threadSeconds - start
+    func add(_ label: Label, since start: Double) {
+        labelledSeconds[label, default: 0] += Self.threadSeconds - start
     }
 }

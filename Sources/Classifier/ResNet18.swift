@@ -39,6 +39,10 @@ public struct ResNet18: Hashable, Sendable {
         public var outputSide: Int { inputSide / stride }
         public var fanIn: Int { inputChannels * kernel * kernel }
         public var weightShape: [Int] { [outputChannels, inputChannels, kernel, kernel] }
+        /// The floating-point operations of one image, a multiply-add counted as two.
+        public var operationsPerImage: Double {
+            2 * Double(weightShape.reduce(1, *) * outputSide * outputSide)
+        }
     }
 
     /// A convolution and the batch norm over its output.
@@ -144,6 +148,14 @@ extension ResNet18 {
             case .runningMean, .runningVariance, .batchCount: false
             }
         }
+    }
+
+    /// The floating-point operations of one image's forward pass in convolutions and the linear
+    /// layer, a multiply-add counted as two. A training step takes three times as many, the stem's
+    /// input gradient counted although it is never computed.
+    public var operationsPerImage: Double {
+        units.map(\.convolution.operationsPerImage).reduce(0, +)
+            + 2 * Double(classes * featureCount)
     }
 
     /// The entries of PyTorch's `state_dict`, in its order.

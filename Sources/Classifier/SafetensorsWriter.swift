@@ -82,8 +82,6 @@ extension String {
 extension NetworkState {
     private static let widthKey = "width"
     private static let classesKey = "classes"
-    /// No network is larger; a file that claims so is damaged.
-    private static let sizeLimit = 65_536
 
     /// Writes the state under PyTorch's names, with the network's width and classes as metadata.
     public func write(_ network: ResNet18, to path: String) throws(ClassifierError) {
@@ -94,21 +92,26 @@ extension NetworkState {
             to: path)
     }
 
-    /// Reads a network that `write` wrote.
+    /// Reads a network that this program or PyTorch wrote: the tensors of a ResNet-18's
+    /// `state_dict`, whose shapes tell the width and the classes.
     public static func read(
         path: String
     ) throws(ClassifierError) -> (network: ResNet18, state: NetworkState) {
         let file = try Safetensors(path: path)
-        func metadata(_ key: String) throws(ClassifierError) -> Int {
-            guard let value = file.metadata[key].flatMap(Int.init), 1...sizeLimit ~= value else {
+        func shape(_ name: String, count: Int) throws(ClassifierError) -> [Int] {
+            guard let shape = file.entry(name)?.shape, shape.count == count, shape[0] > 0 else {
                 throw .file(
-                    path: path, tensor: nil, problem: "does not say the network's \(key)",
-                    remedy: "add '\(key)' to the file's metadata, or write it with alsweep")
+                    path: path, tensor: name,
+                    problem: file.entry(name) == nil
+                        ? "is not in the file" : "has shape \(file.entry(name)!.shape)",
+                    remedy: "the file must hold the state_dict of a ResNet-18 for 32×32 images, "
+                        + "with PyTorch's names")
             }
-            return value
+            return shape
         }
         let network = ResNet18(
-            width: try metadata(widthKey), classes: try metadata(classesKey))
+            width: try shape("conv1.weight", count: 4)[0],
+            classes: try shape("linear.weight", count: 2)[0])
         return (network, try NetworkState(reading: file, network: network))
     }
 

@@ -33,6 +33,16 @@ extension Coordinator {
             send(.refused(reason: reason), to: worker)
             return
         }
+        let wanted = ComputingOffer(
+            engine: sweep.studyProtocol.engine, precision: sweep.studyProtocol.precision)
+        guard hello.offers?.contains(wanted) ?? (wanted.precision == .float32) else {
+            let reason =
+                "this sweep computes with engine \(wanted.engine.rawValue) in "
+                + "\(wanted.precision.rawValue), and the machine of the worker on "
+                + "\(hello.host.printable(upTo: 255)) cannot: it takes no trial of it"
+            send(.refused(reason: reason), to: worker)
+            return
+        }
         workers[worker] = WorkerSession(
             host: hello.host.printable(upTo: 255),
             slots: min(max(hello.slots, 0), Self.maximumSlots), lastHeard: now)

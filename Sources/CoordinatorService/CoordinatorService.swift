@@ -181,7 +181,9 @@ public final class CoordinatorService {
         let now = UInt64(Date().timeIntervalSince1970)
         let seeds = (0..<settings.sweep.timeSeedCount).map { now + UInt64($0) }
         return SweepSubmitted(
-            name: settings.sweep.name, text: settings.sweepText, timeSeeds: seeds)
+            name: settings.sweep.name, text: settings.sweepText, timeSeeds: seeds,
+            engine: settings.sweep.studyProtocol.engine,
+            precision: settings.sweep.studyProtocol.precision)
     }
 
     private func readSignals() throws {

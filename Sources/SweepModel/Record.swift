@@ -28,15 +28,25 @@ public struct SweepSubmitted: Codable, Hashable, Sendable {
     /// The sweep file as submitted.
     public var text: String
     public var timeSeeds: [UInt64]
+    /// The file's, or what the command line said instead; nil in journals of version 0.1.
+    public var engine: EngineName?
+    /// The file's, what the command line said instead, or what `auto` became; nil in journals of
+    /// version 0.1.
+    public var precision: Precision?
 
-    public init(name: String, text: String, timeSeeds: [UInt64]) {
+    public init(
+        name: String, text: String, timeSeeds: [UInt64], engine: EngineName? = nil,
+        precision: Precision? = nil
+    ) {
         self.name = name
         self.text = text
         self.timeSeeds = timeSeeds
+        self.engine = engine
+        self.precision = precision
     }
 
     enum CodingKeys: String, CodingKey {
-        case name, text
+        case name, text, engine, precision
         case timeSeeds = "time_seeds"
     }
 }

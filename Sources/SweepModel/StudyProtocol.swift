@@ -13,6 +13,9 @@ public enum EngineName: String, Codable, CaseIterable, Hashable, Sendable {
     case onednn
     /// Everywhere; the oracle for the other.
     case openblas
+
+    /// Whether it can compute in a precision, on a CPU that can.
+    public func offers(_ precision: Precision) -> Bool { self == .onednn || precision == .float32 }
 }
 
 /// The number format of activations and weights inside the network.
@@ -20,6 +23,28 @@ public enum Precision: String, Codable, CaseIterable, Hashable, Sendable {
     case float32
     /// With float32 parameters, statistics and loss; needs `onednn` and a CPU with AVX-512.
     case bfloat16
+}
+
+/// What a sweep file or a command says of the precision.
+public enum PrecisionSetting: Hashable, Sendable {
+    case fixed(Precision)
+    /// The one that trains fastest where the sweep is submitted; from then on it stands in the
+    /// journal.
+    case automatic
+
+    private static let automaticName = "auto"
+
+    public static let allNames = Precision.allCases.map(\.rawValue) + [automaticName]
+
+    public init?(rawValue: String) {
+        if rawValue == Self.automaticName {
+            self = .automatic
+        } else if let precision = Precision(rawValue: rawValue) {
+            self = .fixed(precision)
+        } else {
+            return nil
+        }
+    }
 }
 
 /// Every setting of an experiment that is not its dataset, seed or strategy.

@@ -2,6 +2,9 @@
 public struct Sweep: Hashable, Sendable {
     public var name: String
     public var studyProtocol: StudyProtocol
+    /// Whether the file leaves the precision to be chosen where the sweep is submitted; until then
+    /// the protocol's is float32.
+    public var isPrecisionAutomatic = false
     /// At least one; a later stage may use what an earlier one found.
     public var stages: [Stage]
 
@@ -9,6 +12,22 @@ public struct Sweep: Hashable, Sendable {
         self.name = name
         self.studyProtocol = studyProtocol
         self.stages = stages
+    }
+
+    /// The sweep with what a command line, or the choice of a precision, made of its file.
+    public func computing(engine: EngineName?, precision: Precision?) -> Sweep {
+        var sweep = self
+        if let engine { sweep.studyProtocol.engine = engine }
+        if let precision {
+            sweep.studyProtocol.precision = precision
+            sweep.isPrecisionAutomatic = false
+        }
+        return sweep
+    }
+
+    /// The sweep as it was submitted.
+    public func submitted(as submission: SweepSubmitted) -> Sweep {
+        computing(engine: submission.engine, precision: submission.precision)
     }
 
     /// Seeds to be drawn from the clock when the sweep is submitted: as many as the stage that

@@ -14,13 +14,17 @@ extension StudyProtocol {
 
 extension SweepFile {
     /// `paper`, or a mapping of settings that differ from the defaults.
-    func studyProtocol(_ node: Node) throws(SweepFileError) -> StudyProtocol {
+    ///
+    /// - Returns: the protocol, and whether its precision is still to be chosen.
+    func studyProtocol(
+        _ node: Node
+    ) throws(SweepFileError) -> (StudyProtocol, isPrecisionAutomatic: Bool) {
         guard node.mapping != nil else {
             let name = try word(node, what: "the protocol")
             guard name == "paper" else {
                 throw unknown("protocol", name, among: StudyProtocol.presetNames, at: node)
             }
-            return .paper
+            return (.paper, false)
         }
         let fields = try YAMLMapping(
             node, what: "the protocol", keys: StudyProtocol.CodingKeys.allCases.map(\.rawValue),
@@ -28,7 +32,7 @@ extension SweepFile {
         var studyProtocol = StudyProtocol()
         try readTraining(fields, into: &studyProtocol)
         try readSelection(fields, into: &studyProtocol)
-        return studyProtocol
+        return (studyProtocol, try readEngine(fields, into: &studyProtocol))
     }
 
     /// A cycle's report names every pick, and must fit into a message.
@@ -77,17 +81,28 @@ extension SweepFile {
             studyProtocol.poolTransform = try choice(
                 node, of: PoolTransform.self, what: "transform")
         }
+    }
+
+    /// - Returns: whether the precision is still to be chosen.
+    private func readEngine(
+        _ fields: YAMLMapping, into studyProtocol: inout StudyProtocol
+    ) throws(SweepFileError) -> Bool {
         if let node = fields["engine"] {
             studyProtocol.engine = try choice(node, of: EngineName.self, what: "engine")
         }
-        if let node = fields["precision"] {
-            studyProtocol.precision = try choice(node, of: Precision.self, what: "precision")
-            guard studyProtocol.precision == .float32 || studyProtocol.engine == .onednn else {
-                throw error(
-                    "engine '\(studyProtocol.engine.rawValue)' computes in float32 only", at: node,
-                    hint: "write precision: float32, or engine: onednn")
-            }
+        guard let node = fields["precision"] else { return false }
+        let name = try word(node, what: "a precision")
+        guard let setting = PrecisionSetting(rawValue: name) else {
+            throw unknown("precision", name, among: PrecisionSetting.allNames, at: node)
         }
+        guard case .fixed(let precision) = setting else { return true }
+        guard studyProtocol.engine.offers(precision) else {
+            throw error(
+                "engine '\(studyProtocol.engine.rawValue)' computes in float32 only", at: node,
+                hint: "write precision: float32, or engine: onednn")
+        }
+        studyProtocol.precision = precision
+        return false
     }
 
     /// The labels that all cycles need must be in the pool.

@@ -38,13 +38,15 @@ public struct SweepFile {
         let fields = try YAMLMapping(
             root, what: "a sweep", keys: ["name", "protocol", "stages"], file: self)
         let name = try sweepName(fields.required("name"))
-        let studyProtocol = try fields["protocol"].map(studyProtocol) ?? StudyProtocol()
+        let (studyProtocol, isPrecisionAutomatic) =
+            try fields["protocol"].map(studyProtocol) ?? (StudyProtocol(), false)
         let stagesNode = try fields.required("stages")
         let stages = try stages(stagesNode)
         for dataset in Set(stages.flatMap(\.datasets)).sorted(by: { $0.rawValue < $1.rawValue }) {
             try checkCounts(of: dataset, studyProtocol, at: fields["protocol"] ?? root)
         }
-        let sweep = Sweep(name: name, studyProtocol: studyProtocol, stages: stages)
+        var sweep = Sweep(name: name, studyProtocol: studyProtocol, stages: stages)
+        sweep.isPrecisionAutomatic = isPrecisionAutomatic
         let trialCount = sweep.trialCount
         guard trialCount <= Self.maximumTrialCount else {
             throw error(

@@ -61,22 +61,39 @@ public struct Lease: Codable, Hashable, Sendable {
     }
 }
 
+/// An engine and a precision that a machine can compute with.
+public struct ComputingOffer: Codable, Hashable, Sendable {
+    public var engine: EngineName
+    public var precision: Precision
+
+    public init(engine: EngineName, precision: Precision) {
+        self.engine = engine
+        self.precision = precision
+    }
+}
+
 public struct Hello: Codable, Hashable, Sendable {
     public var host: String
     public var slots: Int
     public var softwareVersion: String
+    /// What its machine can compute with; nil in messages of version 1.0, which offered float32.
+    public var offers: [ComputingOffer]?
     /// Every attempt it holds: running, or with reports that were not acknowledged.
     public var attempts: [Lease]
 
-    public init(host: String, slots: Int, softwareVersion: String, attempts: [Lease]) {
+    public init(
+        host: String, slots: Int, softwareVersion: String, offers: [ComputingOffer]?,
+        attempts: [Lease]
+    ) {
         self.host = host
         self.slots = slots
         self.softwareVersion = softwareVersion
+        self.offers = offers
         self.attempts = attempts
     }
 
     enum CodingKeys: String, CodingKey {
-        case host, slots, attempts
+        case host, slots, offers, attempts
         case softwareVersion = "software_version"
     }
 }

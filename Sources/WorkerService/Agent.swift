@@ -52,6 +52,8 @@ struct Agent {
         var host: String
         var slots: Int
         var softwareVersion: String
+        /// What this machine can compute with.
+        var offers: [ComputingOffer]
         /// A worker that `launch` started ends when its coordinator leaves.
         var leavesWithCoordinator: Bool
         /// The first answer must come within this time.
@@ -135,7 +137,8 @@ struct Agent {
                 .hello(
                     Hello(
                         host: options.host, slots: options.slots,
-                        softwareVersion: options.softwareVersion, attempts: held))))
+                        softwareVersion: options.softwareVersion, offers: options.offers,
+                        attempts: held))))
     }
 
     private mutating func accept(_ welcome: Welcome, at now: Int64) {

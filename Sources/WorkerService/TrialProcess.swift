@@ -29,7 +29,7 @@ final class TrialProcess {
         logPath = folder.log(of: lease.trial, attempt: lease.attempt)
         process = try ChildProcess(
             program: ChildProcess.itself, arguments: ["trial"],
-            environment: Self.environment(threads: settings.threads), log: logPath)
+            environment: settings.environment, log: logPath)
         self.watch = watch(process.output)
         let task = ChildTask(
             configuration: assignment.configuration,
@@ -39,11 +39,6 @@ final class TrialProcess {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
         process.say(String(decoding: try! encoder.encode(task), as: UTF8.self))
-    }
-
-    /// The libraries read their number of threads once, when they are loaded.
-    static func environment(threads: Int) -> [(name: String, value: String)] {
-        ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"].map { ($0, String(threads)) }
     }
 
     /// The process leaves at its next batch; its last finished cycle is saved.

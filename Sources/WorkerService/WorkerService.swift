@@ -16,8 +16,10 @@ public struct WorkerSettings: Sendable {
     public var certificate: ClientCertificate?
     public var host: String
     public var slots: Int
-    /// Threads of every trial's process.
-    public var threads: Int
+    /// Of every trial's process: what the libraries read when they are loaded.
+    public var environment: [(name: String, value: String)]
+    /// What this machine can compute with.
+    public var offers: [ComputingOffer]
     public var dataFolder: String?
     /// Where models and checkpoints go when the run's folder is not visible here.
     public var scratchFolder: String
@@ -29,7 +31,7 @@ public struct WorkerSettings: Sendable {
     public init(
         identifier: WorkerID, endpoint: Endpoint, endpointFile: String?,
         certificate: ClientCertificate?, host: String,
-        slots: Int, threads: Int,
+        slots: Int, environment: [(name: String, value: String)], offers: [ComputingOffer],
         dataFolder: String?, scratchFolder: String, softwareVersion: String,
         leavesWithCoordinator: Bool, connectDelaySeconds: Int, idleExitSeconds: Int
     ) {
@@ -39,7 +41,8 @@ public struct WorkerSettings: Sendable {
         self.certificate = certificate
         self.host = host
         self.slots = slots
-        self.threads = threads
+        self.environment = environment
+        self.offers = offers
         self.dataFolder = dataFolder
         self.scratchFolder = scratchFolder
         self.softwareVersion = softwareVersion
@@ -107,7 +110,7 @@ public final class WorkerService {
         agent = Agent(
             options: Agent.Options(
                 host: settings.host, slots: settings.slots,
-                softwareVersion: settings.softwareVersion,
+                softwareVersion: settings.softwareVersion, offers: settings.offers,
                 leavesWithCoordinator: settings.leavesWithCoordinator,
                 connectDelayMs: Int64(settings.connectDelaySeconds) * 1_000,
                 idleExitMs: Int64(settings.idleExitSeconds) * 1_000),

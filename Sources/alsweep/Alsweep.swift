@@ -23,7 +23,8 @@ struct Alsweep: ParsableCommand {
         version: softwareVersion,
         subcommands: [
             LaunchCommand.self, WorkerCommand.self, CollectCommand.self, PlanCommand.self,
-            StatusCommand.self, ExtendCommand.self, ExperimentCommand.self, KeysCommand.self,
+            StatusCommand.self, ExtendCommand.self, ExperimentCommand.self, EvaluateCommand.self,
+            BenchCommand.self, KeysCommand.self,
             TrialCommand.self,
         ])
 

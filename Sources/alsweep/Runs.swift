@@ -8,16 +8,23 @@ struct Runs {
     let root: String
 
     /// The newest run of exactly this sweep file, if there is one.
-    func latest(of sweep: Sweep, text: String) -> RunFolder? {
+    func latest(
+        of sweep: Sweep, text: String, where isWanted: (RunFolder) throws -> Bool = { _ in true }
+    ) rethrows -> RunFolder? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         // A copy under another name is not the run.
         let ofSweep = names.filter { name in
             name.hasPrefix(sweep.name + "-")
                 && name.dropFirst(sweep.name.count + 1).wholeMatch(of: /\d{8}-\d{6}(-\d+)?/) != nil
         }
-        return ofSweep.sorted().reversed()
+        return try ofSweep.sorted().reversed()
             .map { RunFolder("\(root)/\($0)") }
-            .first { (try? String(contentsOfFile: $0.sweep, encoding: .utf8)) == text }
+            .first { folder in
+                guard (try? String(contentsOfFile: folder.sweep, encoding: .utf8)) == text else {
+                    return false
+                }
+                return try isWanted(folder)
+            }
     }
 
     /// A new run's folder, named by the sweep and the time.
@@ -87,7 +94,7 @@ struct RunReading {
                 hint: "start it: alsweep launch \(folder.path)")
         }
         sweep = try SweepFile.parse(submission.text, name: folder.sweep)
-            .extended(bySeeds: history.addedSeeds.count)
+            .submitted(as: submission).extended(bySeeds: history.addedSeeds.count)
     }
 
     var record: SweepRecord { SweepRecord(history, stages: sweep.stages.map(\.name)) }

@@ -83,7 +83,8 @@ struct TrialRun {
             let experiment = try Experiment(
                 configuration: configuration, pool: data.pool, test: data.test
             ) { network, state throws(ClassifierError) -> any ClassifierEngine in
-                try engine(network, state)
+                try configuration.studyProtocol.engine.make(
+                    network, state, configuration.studyProtocol.precision)
             }
             return try experiment.run(from: checkpoint, observer: observer)
         } catch {
@@ -93,16 +94,6 @@ struct TrialRun {
             case .invalidSetting, .wrongImages, .diverged: throw .user(error)
             case .classifier: throw .other(error)
             }
-        }
-    }
-
-    private func engine(
-        _ network: ResNet18, _ state: NetworkState
-    ) throws(ClassifierError) -> any ClassifierEngine {
-        switch (configuration.studyProtocol.engine, configuration.studyProtocol.precision) {
-        case (.onednn, .float32): try OneDNNEngine(network, state)
-        case (.onednn, .bfloat16): try OneDNNEngine(network, state, precision: .bfloat16)
-        case (.openblas, _): try OpenBLASEngine(network, state)
         }
     }
 

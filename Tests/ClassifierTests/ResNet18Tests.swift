@@ -10,6 +10,18 @@ struct ResNet18Tests {
         #expect(ResNet18(width: 64, classes: 100).parameterCount == 11_173_962 + 90 * 513)
     }
 
+    @Test("a trained image at width 64 takes 3.34 GFLOP")
+    func operations() {
+        // Per image, by hand: the stem 1.77 M multiply-adds, four 3x3 convolutions of 37.7 M in
+        // every stage (half as many in the first of stages 2 to 4), three shortcuts of 2.1 M.
+        let firstStage = 4 * 37_748_736.0
+        let laterStage = 3.5 * 37_748_736.0 + 2_097_152.0
+        let multiplyAdds = 1_769_472.0 + firstStage + 3.0 * laterStage + 5_120.0
+        let network = ResNet18(width: 64, classes: 10)
+        #expect(network.operationsPerImage == 2 * multiplyAdds)
+        #expect(abs(3 * network.operationsPerImage / 1e9 - 3.34) < 0.01)
+    }
+
     @Test("names, shapes and order are those of the oracle's state_dict")
     func entries() throws {
         let oracle = try OracleVectors()

@@ -178,6 +178,23 @@ struct SafetensorsTests {
         }
     }
 
+    @Test("a state that PyTorch wrote, without metadata of ours, tells its width and classes")
+    func foreignState() throws {
+        try inFolder { folder in
+            let network = ResNet18(width: 8, classes: 7)
+            let state = network.initialState(seed: 5)
+            let path = folder + "/foreign.safetensors"
+            try Safetensors.write(state.tensors.reversed(), metadata: ["format": "pt"], to: path)
+            let (readNetwork, readState) = try NetworkState.read(path: path)
+            #expect(readNetwork == network && readState == state)
+
+            let lacking = state.tensors.filter { $0.name != "layer3.1.bn2.running_var" }
+            try Safetensors.write(lacking, metadata: [:], to: path)
+            let error = #expect(throws: ClassifierError.self) { try NetworkState.read(path: path) }
+            #expect(error.map { "\($0)" }?.contains("layer3.1.bn2.running_var") ?? false)
+        }
+    }
+
     @Test("a file that cannot be written leaves the old one and no rest")
     func failedWrite() throws {
         try inFolder { folder in

@@ -64,7 +64,10 @@ func strangerIsAskedForHello() {
 @Test("a worker of another version is refused, and told both versions")
 func otherVersionIsRefused() {
     var scene = Scene()
-    scene.hear(.hello(Hello(host: "h", slots: 1, softwareVersion: "2", attempts: [])))
+    scene.hear(
+        .hello(
+            Hello(
+                host: "h", slots: 1, softwareVersion: "2", offers: [Scene.float32], attempts: [])))
     guard case .refused(let reason) = scene.sent.first else {
         Issue.record("not refused: \(scene.sent)")
         return
@@ -72,6 +75,27 @@ func otherVersionIsRefused() {
     #expect(reason.contains("alsweep 1") && reason.contains("alsweep 2"))
     scene.ready(received: 0)
     #expect(scene.assigned.isEmpty)
+}
+
+@Test("a worker that cannot compute in the sweep's precision is refused, and takes no trial")
+func otherPrecisionIsRefused() {
+    var sweep = Scene.quick
+    sweep.studyProtocol.precision = .bfloat16
+    var scene = Scene(sweep)
+    scene.join()
+    guard case .refused(let reason) = scene.sent.first else {
+        Issue.record("not refused: \(scene.sent)")
+        return
+    }
+    #expect(reason.contains("onednn in bfloat16") && reason.contains("host-a"))
+    scene.ready(received: 0)
+    #expect(scene.assigned.isEmpty)
+    let offers = [Scene.float32, ComputingOffer(engine: .onednn, precision: .bfloat16)]
+    scene.hear(
+        .hello(Hello(host: "b", slots: 1, softwareVersion: "1", offers: offers, attempts: [])),
+        from: "b")
+    scene.ready("b", received: 0)
+    #expect(scene.assigned.count == 1)
 }
 
 @Test("an assignment that cannot be delivered is taken back at once")

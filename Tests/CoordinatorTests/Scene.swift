@@ -47,11 +47,14 @@ struct Scene {
         handle(.received(message, from: WorkerID(worker)))
     }
 
+    static let float32 = ComputingOffer(engine: .onednn, precision: .float32)
+
     mutating func join(_ worker: String = "a", slots: Int = 1, holding: [Lease] = []) {
         hear(
             .hello(
-                Hello(host: "host-\(worker)", slots: slots, softwareVersion: "1", attempts: holding)
-            ),
+                Hello(
+                    host: "host-\(worker)", slots: slots, softwareVersion: "1",
+                    offers: [Self.float32], attempts: holding)),
             from: worker)
     }
 

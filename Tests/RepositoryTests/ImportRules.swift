@@ -14,7 +14,7 @@ struct ImportRule {
         ImportRule("Reporting", ["SweepModel", "FoundationEssentials"]),
         ImportRule("Digests", ["CCrypto"] + standard),
         ImportRule("Datasets", ["SweepModel", "CZlib"] + standard),
-        ImportRule("Classifier", ["COneDNN", "COpenBLAS"] + standard),
+        ImportRule("Classifier", ["COneDNN", "COpenBLAS", "CProcessor"] + standard),
         ImportRule(
             "ActiveLearning",
             ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"] + standard),
@@ -36,7 +36,7 @@ struct ImportRule {
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
                 "Digests", "Datasets", "Classifier", "ActiveLearning", "Reporting",
-                "CoordinatorService", "WorkerService", "ArgumentParser", "Logging",
+                "CoordinatorService", "WorkerService", "CProcessor", "ArgumentParser", "Logging",
             ] + standard),
     ]
 

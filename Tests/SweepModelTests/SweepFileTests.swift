@@ -84,6 +84,7 @@ private let mistakes: [(String, String, String, Int)] = [
     ("protocol: paper", "protocol: {milestones: [5, 5]}", "milestones must rise", 3),
     ("protocol: paper", "protocol: {test_limit: 10001}", "has 10000 test images", 3),
     ("protocol: paper", "protocol: {precision: float23}", "did you mean 'float32'?", 3),
+    ("protocol: paper", "protocol: {precision: aut}", "did you mean 'auto'?", 3),
     ("protocol: paper", "protocol: {addendum: 20001}", "addendum is '20001'", 3),
     ("protocol: paper", "protocol: {reset: maybe}", "it is true or false", 3),
     ("stages:", "stages: 3 #", "is not valid YAML", 5),

@@ -27,3 +27,22 @@ func tieGoesToFewestSteps() {
     #expect(tie.best == 100)
     #expect(tie.tied == [100, 200])
 }
+
+@Test("an automatic precision is open until a submission settles it")
+func automaticPrecision() throws {
+    let text = """
+        name: s
+        protocol: {precision: auto, width: 8}
+        stages: [{name: a, datasets: [cifar10], seeds: [0], strategies: [random]}]
+        """
+    let sweep = try SweepFile.parse(text, name: "s.yaml")
+    #expect(sweep.isPrecisionAutomatic && sweep.studyProtocol.precision == .float32)
+    var submission = SweepSubmitted(name: "s", text: text, timeSeeds: [])
+    // As journals of version 0.1 have it.
+    #expect(sweep.submitted(as: submission) == sweep)
+    submission.engine = .onednn
+    submission.precision = .bfloat16
+    let settled = sweep.submitted(as: submission)
+    #expect(!settled.isPrecisionAutomatic && settled.studyProtocol.precision == .bfloat16)
+    #expect(settled.studyProtocol.width == 8)
+}

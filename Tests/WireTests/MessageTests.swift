@@ -14,7 +14,10 @@ private let configuration = TrialConfiguration(
     studyProtocol: StudyProtocol())
 
 private let messages: [Message] = [
-    .hello(Hello(host: "h", slots: 2, softwareVersion: "1", attempts: [lease])),
+    .hello(
+        Hello(
+            host: "h", slots: 2, softwareVersion: "1",
+            offers: [ComputingOffer(engine: .onednn, precision: .bfloat16)], attempts: [lease])),
     .ready(Ready(freeSlots: 1, assignmentsReceived: 3)),
     .heartbeat(
         Heartbeat(

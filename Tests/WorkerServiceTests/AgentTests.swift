@@ -13,7 +13,7 @@ private struct Scene {
     init(slots: Int = 2, leavesWithCoordinator: Bool = false) {
         agent = Agent(
             options: Agent.Options(
-                host: "h", slots: slots, softwareVersion: "1",
+                host: "h", slots: slots, softwareVersion: "1", offers: [],
                 leavesWithCoordinator: leavesWithCoordinator, connectDelayMs: 60_000,
                 idleExitMs: 600_000), at: 0)
     }

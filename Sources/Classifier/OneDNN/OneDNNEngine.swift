@@ -145,7 +145,7 @@ extension OneDNNEngine: InspectableEngine {
         let start = profile.map { _ in Profile.threadSeconds }
         store.update(optimizer)
         if let start {
-            profile?.add(.optimizer, since: start)
+            profile?.add(Profile.Label(kind: .optimizer), since: start)
         }
         return loss
     }

@@ -54,13 +54,13 @@ extension Step {
 
 /// A fixed sequence of operations on tensors in an arena, built once for a batch size.
 final class Program {
-    private let steps: [(kind: StepKind, step: Step)]
+    private let steps: [(label: Profile.Label, step: Step)]
     private let places: [(memory: Memory, offset: Int)]
     private let byteCount: Int
     private var boundGeneration = -1
 
     fileprivate init(
-        steps: [(kind: StepKind, step: Step)], places: [(memory: Memory, offset: Int)],
+        steps: [(label: Profile.Label, step: Step)], places: [(memory: Memory, offset: Int)],
         byteCount: Int
     ) {
         self.steps = steps
@@ -89,7 +89,7 @@ final class Program {
             try entry.step.run(device)
             if let profile, let start {
                 try device.wait()
-                profile.add(entry.kind, since: start)
+                profile.add(entry.label, since: start)
             }
         }
         try device.wait()
@@ -102,8 +102,10 @@ struct ProgramBuilder {
     let device: Device
     /// For operations without post-ops.
     let attributes: Attributes
+    /// The convolution whose unit the next steps belong to, for profiles.
+    var layer: String?
     private var plan = ArenaPlan()
-    private var steps: [(kind: StepKind, step: Step)] = []
+    private var steps: [(label: Profile.Label, step: Step)] = []
     private var places: [(memory: Memory, offset: Int)] = []
     private var regions: [ObjectIdentifier: Range<Int>] = [:]
     private var scratchpads: [Memory] = []
@@ -143,11 +145,11 @@ struct ProgramBuilder {
             scratchpads.append(scratchpad)
             tensors.append((DNNL_ARG_SCRATCHPAD, scratchpad))
         }
-        steps.append((kind, .primitive(try Primitive(description, tensors))))
+        append(kind, .primitive(try Primitive(description, tensors)))
     }
 
     mutating func append(_ kind: StepKind, _ step: Step) {
-        steps.append((kind, step))
+        steps.append((Profile.Label(kind: kind, layer: layer), step))
     }
 
     /// Copies a tensor into another of the same shape.

@@ -143,6 +143,8 @@ private struct ScoringBuilder {
         _ convolution: ResNet18.Convolution, _ description: PrimitiveDescription, _ input: Memory,
         _ output: Memory
     ) throws(ClassifierError) {
+        program.layer = convolution.name
+        defer { program.layer = nil }
         let slot = folded[convolution]
         let source = try program.bring(input, to: description.layout(dnnl_query_src_md))
         let weights = try program.bring(slot.weights, to: description.layout(dnnl_query_weights_md))

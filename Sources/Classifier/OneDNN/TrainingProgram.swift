@@ -117,6 +117,8 @@ extension TrainingBuilder {
     mutating func forward(
         _ unit: ResNet18.Unit, _ input: Memory, withRelu: Bool
     ) throws(ClassifierError) -> UnitTrace {
+        program.layer = unit.convolution.name
+        defer { program.layer = nil }
         let convolution = try operations.trainedConvolution(unit.convolution, batch: batch)
         let parameter = store[unit.convolution.name + ".weight"].value
         let source = try program.bring(input, to: convolution.layout(dnnl_query_src_md))
@@ -286,6 +288,8 @@ extension TrainingBuilder {
     private mutating func backwardNorm(
         _ trace: UnitTrace, _ gradient: Memory, inPlace: Bool
     ) throws(ClassifierError) -> Memory {
+        program.layer = trace.unit.convolution.name
+        defer { program.layer = nil }
         let layout = trace.convolved.layout
         let incoming =
             inPlace
@@ -325,6 +329,8 @@ extension TrainingBuilder {
         _ trace: UnitTrace, _ gradient: Memory
     ) throws(ClassifierError) -> Memory {
         try appendWeightGradient(trace, gradient)
+        program.layer = trace.unit.convolution.name
+        defer { program.layer = nil }
         let description = try operations.convolutionInputGradient(
             trace.unit.convolution, batch: batch, forward: trace.convolution)
         let parameter = store[trace.unit.convolution.name + ".weight"].value
@@ -346,6 +352,8 @@ extension TrainingBuilder {
     private mutating func appendWeightGradient(
         _ trace: UnitTrace, _ gradient: Memory
     ) throws(ClassifierError) {
+        program.layer = trace.unit.convolution.name
+        defer { program.layer = nil }
         let description = try operations.convolutionWeightGradient(
             trace.unit.convolution, batch: batch, forward: trace.convolution)
         if Self.isFasterAsProduct(trace.unit.convolution, description) {

@@ -120,12 +120,12 @@ extension ChannelsLastPass {
         let convolved = activations.convolved.floats(activations.outputCount(batch: batch))
         var target = convolved.mutableSpan
         var columns = tile(unit.convolution).mutableSpan
-        Profile.time(.convolution, profile) {
+        Profile.time(.convolution, in: unit.convolution.name, profile) {
             TiledConvolution(shape: unit.convolution, batch: batch).forward(
                 input: input.span, weights: parameters[unit.convolution.name + ".weight"].span,
                 columns: &columns, output: &target)
         }
-        Profile.time(.norm, profile) {
+        Profile.time(.norm, in: unit.convolution.name, profile) {
             activations.statistics = batchStatistics(
                 convolved.span, channels: unit.convolution.outputChannels)
             var output = activations.output.floats(convolved.count).mutableSpan
@@ -250,7 +250,7 @@ extension ChannelsLastPass {
         var values = gradient.mutableSpan
         var factors = parameters.gradient(name + ".weight").mutableSpan
         var summands = parameters.gradient(name + ".bias").mutableSpan
-        Profile.time(.normGradient, profile) {
+        Profile.time(.normGradient, in: activations.unit.convolution.name, profile) {
             normaliseBackward(
                 activations.convolved.floats(gradient.count).span, activations.statistics,
                 factors: parameters[name + ".weight"].span, gradient: &values,
@@ -265,7 +265,7 @@ extension ChannelsLastPass {
         let convolution = activations.unit.convolution
         var columns = tile(convolution).mutableSpan
         var target = parameters.gradient(convolution.name + ".weight").mutableSpan
-        Profile.time(.convolutionWeights, profile) {
+        Profile.time(.convolutionWeights, in: convolution.name, profile) {
             TiledConvolution(shape: convolution, batch: batch).weightGradient(
                 input: input.span, outputGradient: gradient.span, columns: &columns,
                 weightGradient: &target)
@@ -279,7 +279,7 @@ extension ChannelsLastPass {
         let convolution = activations.unit.convolution
         var columns = tile(convolution).mutableSpan
         var target = result.mutableSpan
-        Profile.time(.convolutionData, profile) {
+        Profile.time(.convolutionData, in: convolution.name, profile) {
             TiledConvolution(shape: convolution, batch: batch).inputGradient(
                 weights: parameters[convolution.name + ".weight"].span,
                 outputGradient: gradient.span, columns: &columns, inputGradient: &target)
@@ -311,9 +311,11 @@ extension ChannelsLastPass {
             var target = output.mutableSpan
             var columns = tile(convolution).mutableSpan
             let unit = folded[convolution.name]!
-            TiledConvolution(shape: convolution, batch: batch).forward(
-                input: input.span, weights: unit.weights.span, columns: &columns, output: &target,
-                ending: ending(unit.bias))
+            Profile.time(.convolution, in: convolution.name, profile) {
+                TiledConvolution(shape: convolution, batch: batch).forward(
+                    input: input.span, weights: unit.weights.span, columns: &columns,
+                    output: &target, ending: ending(unit.bias))
+            }
             return output
         }
         var (current, hiddenBuffer, spare) = (turns.0, turns.1, turns.2)

@@ -61,7 +61,7 @@ struct ExperimentCommand: ParsableCommand {
     @Option(help: "The library that executes the network: onednn or openblas.")
     var engine: String?
 
-    @Option(help: "float32 or bfloat16.")
+    @Option(help: "float32, bfloat16, or auto: the one that trains fastest here.")
     var precision: String?
 
     @Flag(help: "A new network in every cycle.")
@@ -81,7 +81,7 @@ struct ExperimentCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try configuration()
-        try restartWithThreads()
+        try LibraryEnvironment.restart(threads: threads)
         if let output {
             try FileManager.default.createDirectory(
                 atPath: output, withIntermediateDirectories: true)
@@ -151,24 +151,9 @@ struct ExperimentCommand: ParsableCommand {
             throw CommandFailure(error.message, hint: error.hint, status: ExitStatusCode.usage)
         }
         return sweep.stages[0].trials(
-            of: sweep.stages[0].datasets[0], studyProtocol: sweep.studyProtocol, timeSeeds: [],
+            of: sweep.stages[0].datasets[0],
+            studyProtocol: sweep.resolvingPrecision().studyProtocol, timeSeeds: [],
             bestGradientSteps: nil)[0]
-    }
-
-    /// The libraries read their number of threads when they are loaded: the program starts itself
-    /// again with the right one in its environment.
-    private func restartWithThreads() throws {
-        let count = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        guard count > 0 else { throw ValidationError("--threads is \(count); it is at least 1") }
-        let wanted = String(count)
-        let names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
-        let environment = ProcessInfo.processInfo.environment
-        guard names.contains(where: { environment[$0] != wanted }) else { return }
-        for name in names { setenv(name, wanted, 1) }
-        var arguments = CommandLine.arguments.map { strdup($0) }
-        arguments.append(nil)
-        execv(ChildProcess.ownProgram(), arguments)
-        throw CommandFailure("the program cannot start itself again")
     }
 
     private func show(_ result: CycleResult, of configuration: TrialConfiguration) {

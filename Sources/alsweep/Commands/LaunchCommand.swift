@@ -29,6 +29,17 @@ struct LaunchCommand: ParsableCommand {
     var threads = 1
 
     @Option(
+        help: "The library that executes the network, instead of the file's: onednn or openblas.")
+    var engine: EngineName?
+
+    @Option(
+        help: """
+            float32, bfloat16, or auto: the one that trains fastest on this machine; instead of the \
+            file's. A sweep keeps the precision it began with.
+            """)
+    var precision: PrecisionSetting?
+
+    @Option(
         help: """
             Where to listen, as in tcp://127.0.0.1:5555. Default: a free port of the loopback \
             interface. Beyond loopback, keys are made on first use.
@@ -67,7 +78,10 @@ struct LaunchCommand: ParsableCommand {
         let endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
         let (sweep, text, known) = try read()
         let slots = slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads)
-        if slots > 0 { try checkDatasets(sweep) }
+        if slots > 0 {
+            try checkDatasets(sweep)
+            try checkEngine(sweep.studyProtocol)
+        }
         let folder = try known ?? Runs(root: runs).make(sweep, text: text)
         for subfolder in folder.subfolders {
             try? FileManager.default.createDirectory(
@@ -93,23 +107,82 @@ struct LaunchCommand: ParsableCommand {
                     hint: "give a sweep file, or a folder such as runs/quick-20260131-120000")
             }
             let (sweep, text) = try readSweep(folder.sweep)
-            try checkUnchanged(text, of: folder)
-            return (sweep, text, folder)
+            guard let submission = try submission(of: folder) else {
+                return (try computing(sweep), text, folder)
+            }
+            // Trials of two protocols must not meet in one run.
+            guard submission.text == text else {
+                throw CommandFailure(
+                    "\(folder.sweep) was changed since the run was submitted",
+                    hint: "launch the changed file as a run of its own: alsweep launch "
+                        + "\(folder.sweep) --new")
+            }
+            let submitted = sweep.submitted(as: submission)
+            guard agrees(submitted.studyProtocol) else {
+                throw CommandFailure(
+                    "the run \(folder.path) computes with engine "
+                        + "\(submitted.studyProtocol.engine.rawValue) in "
+                        + "\(submitted.studyProtocol.precision.rawValue), and keeps to that",
+                    hint: "leave --engine and --precision out, or launch a run of its own: alsweep "
+                        + "launch \(folder.sweep) --new")
+            }
+            return (submitted, text, folder)
         }
         let (sweep, text) = try readSweep(sweep)
-        return (sweep, text, new ? nil : Runs(root: runs).latest(of: sweep, text: text))
+        let known =
+            new
+            ? nil
+            : try Runs(root: runs).latest(of: sweep, text: text) { folder in
+                guard let submission = try submission(of: folder) else { return true }
+                return agrees(sweep.submitted(as: submission).studyProtocol)
+            }
+        if let known, let submission = try submission(of: known) {
+            return (sweep.submitted(as: submission), text, known)
+        }
+        return (try computing(sweep), text, known)
     }
 
-    /// Trials of two protocols must not meet in one run.
-    private func checkUnchanged(_ text: String, of folder: RunFolder) throws {
-        guard FileManager.default.fileExists(atPath: folder.journal),
-            let submitted = try Journal.read(at: folder.journal).history().submission,
-            submitted.text != text
-        else { return }
+    private func submission(of folder: RunFolder) throws -> SweepSubmitted? {
+        guard FileManager.default.fileExists(atPath: folder.journal) else { return nil }
+        return try Journal.read(at: folder.journal).history().submission
+    }
+
+    /// Whether a run computes as the command line says.
+    private func agrees(_ studyProtocol: StudyProtocol) -> Bool {
+        if let engine, engine != studyProtocol.engine { return false }
+        if case .fixed(let precision) = precision { return precision == studyProtocol.precision }
+        return true
+    }
+
+    /// A new run's sweep, computing as the command line says and as this machine does best.
+    private func computing(_ sweep: Sweep) throws -> Sweep {
+        let engine = engine ?? sweep.studyProtocol.engine
+        let isAutomatic =
+            precision == .automatic || (precision == nil && sweep.isPrecisionAutomatic)
+        let chosen =
+            isAutomatic
+            ? engine.fastestPrecision
+            : precision?.resolved(for: engine) ?? sweep.studyProtocol.precision
+        guard engine.offers(chosen) else {
+            throw CommandFailure(
+                "engine \(engine.rawValue) computes in float32 only, and not in \(chosen.rawValue)",
+                hint: "add --precision float32, or take --engine onednn",
+                status: ExitStatusCode.usage)
+        }
+        if isAutomatic, !quiet {
+            print("Precision: \(chosen.rawValue), the fastest here", to: &StandardError.stream)
+        }
+        return sweep.computing(engine: engine, precision: chosen)
+    }
+
+    /// A precision that this machine lacks is told now, and not by a worker that is refused.
+    private func checkEngine(_ studyProtocol: StudyProtocol) throws {
+        guard !studyProtocol.engine.isOfferedHere(studyProtocol.precision) else { return }
         throw CommandFailure(
-            "\(folder.sweep) was changed since the run was submitted",
-            hint:
-                "launch the changed file as a run of its own: alsweep launch \(folder.sweep) --new")
+            "this machine cannot compute in \(studyProtocol.precision.rawValue): its CPU or its "
+                + "oneDNN lacks the instructions",
+            hint: "use --slots 0 with workers on machines that can, or a run of its own with "
+                + "--new --precision float32")
     }
 
     /// A dataset that is missing is found now, and not by every trial.

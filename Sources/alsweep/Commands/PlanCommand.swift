@@ -16,7 +16,7 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let (submitted, text) = try readSweep(sweep)
         let reading = try Runs(root: runs).latest(of: submitted, text: text).map(RunReading.init)
-        let sweep = reading?.sweep ?? submitted
+        let sweep = reading?.sweep ?? submitted.resolvingPrecision()
         for stage in sweep.stages {
             let count = stage.trialCountPerDataset * stage.datasets.count
             let source = stage.source.map { ", with the best step of \($0)" } ?? ""

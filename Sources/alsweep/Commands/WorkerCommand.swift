@@ -1,4 +1,5 @@
 import ArgumentParser
+import Classifier
 import Foundation
 import Journal
 import Logging
@@ -85,6 +86,11 @@ struct WorkerCommand: ParsableCommand {
             handler.logLevel = level
             return handler
         }
+        if let coreType = OpenBLASKernels.betterCoreType {
+            logger.notice(
+                "OpenBLAS took the kernels of \(OpenBLASKernels.coreName); trials use those of \(coreType)"
+            )
+        }
         let service = try WorkerService(
             settings: WorkerSettings(
                 identifier: WorkerID(identifier ?? UUID().uuidString.lowercased()),
@@ -92,7 +98,9 @@ struct WorkerCommand: ParsableCommand {
                 certificate: try certificate.map(ClientCertificate.init(path:)),
                 host: ProcessInfo.processInfo.hostName,
                 slots: slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads),
-                threads: threads, dataFolder: data, scratchFolder: scratchFolder ?? defaultScratch,
+                environment: LibraryEnvironment.variables(threads: threads),
+                offers: EngineName.offersHere, dataFolder: data,
+                scratchFolder: scratchFolder ?? defaultScratch,
                 softwareVersion: softwareVersion, leavesWithCoordinator: spawnedFor != nil,
                 connectDelaySeconds: connectTimeout, idleExitSeconds: idleExit),
             logger: logger, notice: show)

@@ -1,0 +1,127 @@
+import ArgumentParser
+import Classifier
+import Datasets
+import Foundation
+import SweepModel
+
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "A model file's accuracy on a dataset's test images.",
+        discussion: """
+            The file is one that a sweep left in its models folder, or PyTorch's state_dict of such a
+            ResNet-18 in the safetensors format.
+            """)
+
+    @Argument(help: "A model file (safetensors).", completion: .file())
+    var model: String
+
+    @Option(help: "cifar10, cifar100 or fashionmnist.")
+    var dataset: DatasetName
+
+    @Option(help: "The library that executes the network: onednn or openblas.")
+    var engine = EngineName.onednn
+
+    @Option(help: "float32, bfloat16, or auto: the one that trains fastest here.")
+    var precision = PrecisionSetting.fixed(.float32)
+
+    @Option(help: "Only the first images of the test files.")
+    var testLimit: Int?
+
+    @Option(help: "Where datasets are looked for first.", completion: .directory)
+    var data: String?
+
+    @Option(
+        help: "Write the logits there: safetensors, `logits` of shape (images, classes).",
+        completion: .file())
+    var logits: String?
+
+    @Option(help: "Threads. Default: one per core.")
+    var threads: Int?
+
+    @Option(help: "human, json or quiet.")
+    var outputMode = OutputMode.human
+
+    func validate() throws {
+        if let testLimit, !(1...dataset.fullTestCount).contains(testLimit) {
+            throw ValidationError(
+                "--test-limit is \(testLimit); \(dataset.rawValue) has "
+                    + "\(dataset.fullTestCount) test images")
+        }
+    }
+
+    func run() throws {
+        try LibraryEnvironment.restart(threads: threads)
+        let (network, state) = try NetworkState.read(path: model)
+        guard network.classes == dataset.classCount else {
+            throw CommandFailure(
+                "\(model) tells \(network.classes) classes apart, and \(dataset.rawValue) has "
+                    + "\(dataset.classCount)",
+                hint: "evaluate it on the dataset that it was trained on")
+        }
+        let test = try DatasetSearch(
+            folder: data, environment: ProcessInfo.processInfo.environment
+        ).load(dataset, poolCount: 1, testCount: testLimit ?? dataset.fullTestCount).test
+        let engine = try engine.make(network, state, precision.resolved(for: engine))
+        let scores = try score(test, engine)
+        let correct = (0..<test.count).count { image in
+            let row = scores[image * network.classes..<(image + 1) * network.classes]
+            // Ties go to the first class, as in the experiment.
+            return row.firstIndex(of: row.max()!)! - row.startIndex == Int(test.labels[image])
+        }
+        if let logits {
+            try Safetensors.write(
+                [
+                    .init(
+                        name: "logits", shape: [test.count, network.classes],
+                        values: .float32(scores))
+                ], metadata: ["dataset": dataset.rawValue], to: logits)
+        }
+        let output = EvaluateOutput(
+            model: model, dataset: dataset, width: network.width, correct: correct,
+            total: test.count)
+        switch outputMode {
+        case .human: print(output.text)
+        case .json: try printJSON(output)
+        case .quiet: print("\(correct)/\(test.count)")
+        }
+    }
+
+    /// `(images, classes)`, row-major.
+    private func score(_ images: ImageSet, _ engine: any ClassifierEngine) throws -> [Float] {
+        let assembly = BatchAssembly(images)
+        let classes = engine.network.classes
+        let batchSize = OneDNNEngine.scoringBatch
+        var scores: [Float] = []
+        for start in stride(from: 0, to: images.count, by: batchSize) {
+            let count = min(batchSize, images.count - start)
+            var batch = [Float](repeating: 0, count: count * BatchAssembly.imageFloatCount)
+            var target = batch.mutableSpan
+            for slot in 0..<count { assembly.write(start + slot, toSlot: slot, of: &target) }
+            var logits = [Float](repeating: 0, count: count * classes)
+            var result = logits.mutableSpan
+            try engine.evaluate(images: batch.span, imageCount: count, logits: &result)
+            scores += logits
+        }
+        return scores
+    }
+}
+
+private struct EvaluateOutput: Encodable {
+    var schema = 1
+    var model: String
+    var dataset: DatasetName
+    var width: Int
+    var correct: Int
+    var total: Int
+
+    var accuracy: Double { 100 * Double(correct) / Double(total) }
+
+    var text: String {
+        String(
+            format: "%.2f %%  %d/%d correct  %@  width %d", accuracy, correct, total,
+            dataset.title, width)
+    }
+}
+
+extension DatasetName: ExpressibleByArgument {}

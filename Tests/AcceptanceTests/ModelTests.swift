@@ -1,0 +1,141 @@
+import Foundation
+import Testing
+
+extension Acceptance {
+    @Suite("Model files and what computes them") struct ModelTests {
+        private static let experiment = [
+            "experiment", "--dataset", "fashionmnist", "--strategy", "random", "--seed", "3",
+            "--width", "4", "--epochs", "2", "--cycles", "2", "--initial", "60", "--addendum", "40",
+            "--pool-limit", "200", "--test-limit", "300", "--batch-size", "20",
+            "--learning-rate", "0.05", "--output-mode", "json",
+        ]
+
+        private struct Experiment: Decodable {
+            struct Cycle: Decodable, Hashable {
+                var correct: Int
+                var weights_digest: String
+            }
+            var cycles: [Cycle]
+        }
+
+        private func run(
+            _ output: String, _ options: [String] = [], in folder: borrowing TemporaryFolder
+        ) throws -> [Experiment.Cycle] {
+            let result = try Program.run(
+                Self.experiment + ["--output", output] + options, in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            return try JSONDecoder().decode(
+                Experiment.self, from: Data(result.output.utf8)
+            ).cycles
+        }
+
+        @Test(
+            "other processes with the same threads find the same weights, bit for bit",
+            arguments: ["onednn", "openblas"], ["1", "2"])
+        func determinism(engine: String, threads: String) throws {
+            let folder = try TemporaryFolder()
+            let options = ["--engine", engine, "--threads", threads]
+            let first = try run("first", options, in: folder)
+            #expect(first.count == 2)
+            #expect(try run("second", options, in: folder) == first)
+        }
+
+        @Test("a model file evaluates to the accuracy that was recorded")
+        func evaluate() throws {
+            let folder = try TemporaryFolder()
+            let recorded = try run("out", in: folder).last!.correct
+            let name = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/out")
+                .first { $0.hasSuffix(".safetensors") && !$0.contains("checkpoint") }!
+            let arguments = [
+                "evaluate", "out/\(name)", "--dataset", "fashionmnist", "--test-limit", "300",
+            ]
+            let result = try Program.run(
+                arguments + ["--output-mode", "quiet", "--logits", "logits.safetensors"],
+                in: folder)
+            #expect(result.output == "\(recorded)/300\n", "\(result.errors)")
+            let size =
+                try FileManager.default.attributesOfItem(
+                    atPath: folder.path + "/logits.safetensors")[.size] as! Int
+            #expect(size > 300 * 10 * 4)
+
+            let wrong = try Program.run(
+                ["evaluate", "out/\(name)", "--dataset", "cifar100"], in: folder)
+            #expect(wrong.status == 1 && wrong.errors.contains("tells 10 classes apart"))
+
+            let path = "\(folder.path)/out/\(name)"
+            let file = try #require(FileManager.default.contents(atPath: path))
+            try file.dropLast(1_000).write(to: URL(fileURLWithPath: path))
+            let cut = try Program.run(arguments, in: folder)
+            #expect(cut.status == 1 && cut.errors.contains(name) && cut.errors.contains("hint: "))
+            try Data("not a model".utf8).write(to: URL(fileURLWithPath: path))
+            let foreign = try Program.run(arguments, in: folder)
+            #expect(foreign.status == 1 && foreign.errors.contains("hint: "))
+        }
+
+        private struct Figures: Decodable {
+            var precision: String
+            var images_per_second: Double
+            var peak_gflops: Double
+            var peak_memory_bytes: Int
+            var profile: [String: Double]
+            var layers: [Layer]
+
+            struct Layer: Decodable { var forward_ms: Double }
+        }
+
+        private func bench(
+            _ arguments: [String], in folder: borrowing TemporaryFolder
+        ) throws -> Figures {
+            let result = try Program.run(
+                ["bench"] + arguments + ["--seconds", "0.2", "--json"], in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            return try JSONDecoder().decode(Figures.self, from: Data(result.output.utf8))
+        }
+
+        @Test("a benchmark measures both kinds of work with both engines")
+        func benchmark() throws {
+            let folder = try TemporaryFolder()
+            for work in ["train", "score"] {
+                for engine in ["onednn", "openblas"] {
+                    let figures = try bench(
+                        [
+                            work, "--engine", engine, "--width", "4", "--batch", "16",
+                            "--processes", "2",
+                        ],
+                        in: folder)
+                    #expect(figures.images_per_second > 0 && figures.peak_gflops > 0)
+                    #expect(figures.peak_memory_bytes > 1 << 20)
+                    #expect(abs(figures.profile.values.reduce(0, +) - 1) < 1e-6)
+                    #expect(figures.layers.count == 20)
+                    #expect(figures.layers.allSatisfy { $0.forward_ms > 0 })
+                }
+            }
+        }
+
+        @Test("what precision auto became stands in the journal, and the run keeps to it")
+        func automaticPrecision() throws {
+            let folder = try TemporaryFolder()
+            let fastest = try bench(
+                ["train", "--width", "4", "--precision", "auto"], in: folder
+            ).precision
+            let other = fastest == "float32" ? "bfloat16" : "float32"
+            let text = TinySweep.text().replacingOccurrences(
+                of: "protocol:\n", with: "protocol:\n  precision: auto\n")
+            try text.write(
+                toFile: folder.path + "/tiny.yaml", atomically: true, encoding: .utf8)
+            let launched = try Program.run(["launch", "tiny.yaml"], in: folder)
+            #expect(launched.status == 0, "\(launched.errors)")
+            #expect(launched.errors.contains("Precision: \(fastest), the fastest here"))
+            let run = try onlyRun(in: folder)
+            let collected = try Program.run(["collect", run, "--format", "json"], in: folder)
+            #expect(collected.output.contains(#""precision":"\#(fastest)""#))
+            #expect(!collected.output.contains(#""precision":"\#(other)""#))
+
+            // The same precision by name is the same run; another one is refused for it.
+            let same = try Program.run(["launch", run, "--precision", fastest], in: folder)
+            #expect(same.status == 0, "\(same.errors)")
+            let refused = try Program.run(["launch", run, "--precision", other], in: folder)
+            #expect(refused.status == 1 && refused.errors.contains("keeps to that"))
+        }
+    }
+}
