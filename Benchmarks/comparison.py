@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class SideFailed(Exception):
-    """A side that ended without a result; the text is its last line."""
+    """A side that ended without a result; the text ends with its last lines."""
 
 
 def alsweep_program() -> str:
@@ -36,8 +36,7 @@ def run_json(command: list[str], environment: dict[str, str] | None = None) -> t
     seconds = time.monotonic() - begin
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
-        errors = [line for line in lines if line.startswith("error:")]
-        raise SideFailed(f"exit status {done.returncode}: {(errors or lines[-1:])[0]}")
+        raise SideFailed(f"exit status {done.returncode}: {' | '.join(lines[-3:])}")
     try:
         return json.loads(done.stdout), seconds
     except json.JSONDecodeError:

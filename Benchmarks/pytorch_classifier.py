@@ -177,15 +177,20 @@ def run(options: argparse.Namespace) -> list[dict]:
         sender.close()
         processes.append(process)
         connections.append(receiver)
-    results = []
+    results, receivers = [], list(connections)
     while connections:
         for connection in multiprocessing.connection.wait(connections):
             try:
                 results.append(connection.recv())
             except EOFError:
+                died = processes[receivers.index(connection)]
+                died.join()
                 for process in processes:
                     process.terminate()
-                raise SystemExit("error: a process ended before its result") from None
+                raise SystemExit(
+                    f"error: a process ended before its result, with status {died.exitcode} (a "
+                    "signal where negative); its own words, if any, are above"
+                ) from None
             connections.remove(connection)
     for process in processes:
         process.join()
