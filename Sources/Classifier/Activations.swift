@@ -146,3 +146,13 @@ struct BFloat16: ActivationElement {
     @inline(__always)
     var float: Float { Float(bitPattern: UInt32(bits) << 16) }
 }
+
+/// Rounds every element to bfloat16 and keeps it as float32.
+func roundToBFloat16(_ values: UnsafeMutableBufferPointer<Float>) {
+    forEachPart(of: values.count) { part in
+        var target = UnsafeMutableBufferPointer(rebasing: values[part]).mutableSpan
+        for index in 0..<part.count {
+            target[unchecked: index] = BFloat16(rounding: target[unchecked: index]).float
+        }
+    }
+}

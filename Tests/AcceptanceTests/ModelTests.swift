@@ -112,6 +112,33 @@ extension Acceptance {
             }
         }
 
+        @Test("200 epochs of full and short batches take no more memory than 50")
+        func memory() throws {
+            let folder = try TemporaryFolder()
+            let program = try Program.start(
+                [
+                    "experiment", "--dataset", "fashionmnist", "--strategy", "random",
+                    "--width", "4", "--epochs", "200", "--cycles", "1", "--initial", "45",
+                    "--pool-limit", "100", "--test-limit", "150", "--batch-size", "20",
+                    "--threads", "1",
+                ], in: folder)
+            var residents: [Int] = []
+            while !program.hasEnded {
+                let text = try? String(
+                    contentsOfFile: "/proc/\(program.identifier)/statm", encoding: .utf8)
+                let pages = text?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+                if let pages { residents.append(pages * 4_096) }
+                usleep(5_000)
+            }
+            let result = program.result()
+            #expect(result.status == 0, "\(result.errors)")
+            try #require(residents.count >= 40)
+            let early = residents.prefix(residents.count / 4 * 2).max()!
+            let late = residents.suffix(residents.count / 4).max()!
+            // Scoring the test images at the end takes a little.
+            #expect(late - early < 16 << 20, "\(early) bytes early, \(late) late")
+        }
+
         @Test("what precision auto became stands in the journal, and the run keeps to it")
         func automaticPrecision() throws {
             let folder = try TemporaryFolder()

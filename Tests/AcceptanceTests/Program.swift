@@ -61,7 +61,7 @@ enum Program {
 
         func signal(_ number: Int32) { process.kill(number) }
 
-        private var hasEnded: Bool {
+        var hasEnded: Bool {
             while let bytes = process.readOutput(), !bytes.isEmpty { output += bytes }
             if status == nil { status = process.poll() }
             return status != nil

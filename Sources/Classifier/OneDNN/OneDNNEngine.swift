@@ -1,4 +1,5 @@
 import COneDNN
+import Glibc
 
 /// The network executed by oneDNN, the default on x86-64.
 ///
@@ -17,7 +18,7 @@ public final class OneDNNEngine: ClassifierEngine {
     private static let maximumProgramCount = 4
 
     private let device: Device
-    private let type: dnnl_data_type_t
+    private let numbers: Numbers
     private let store: ParameterStore
     private let folded: FoldedStore
     private let arena = Arena()
@@ -31,11 +32,21 @@ public final class OneDNNEngine: ClassifierEngine {
     package var profile: Profile?
 
     /// - Parameter precision: throws `unsupported` where this CPU or library lacks it.
-    public init(
+    public convenience init(
         _ network: ResNet18, _ state: NetworkState, precision: Precision = .float32
     ) throws(ClassifierError) {
+        try self.init(
+            network, state, precision, emulatingBFloat16: Self.emulatesBFloat16)
+    }
+
+    /// - Parameter emulatingBFloat16: whether bfloat16 is emulated; float32 stays what it is.
+    init(
+        _ network: ResNet18, _ state: NetworkState, _ precision: Precision,
+        emulatingBFloat16: Bool
+    ) throws(ClassifierError) {
         try state.check(against: network)
-        guard Self.supports(precision) else {
+        let numbers = Numbers(precision, emulatingBFloat16: emulatingBFloat16)
+        guard Self.supports(numbers) else {
             throw .unsupported(
                 what: "oneDNN cannot train in \(precision.rawValue) on this CPU",
                 remedy: "ask for precision float32, or let it be chosen")
@@ -46,12 +57,12 @@ public final class OneDNNEngine: ClassifierEngine {
         let attributes = try Attributes()
         let relu = try Attributes(relu: true)
         let operations = Operations(
-            device: device, attributes: attributes, type: precision.elementType)
+            device: device, attributes: attributes, type: numbers.type)
         // Parameters stay float32, in the layout of float32's convolution, whatever the precision.
         let parameterOperations = Operations(
             device: device, attributes: attributes, type: dnnl_f32)
         self.device = device
-        type = precision.elementType
+        self.numbers = numbers
         store = try ParameterStore(network, device) { (convolution) throws(ClassifierError) in
             try parameterOperations.trainedConvolution(convolution, batch: Self.referenceBatch)
                 .layout(dnnl_query_weights_md)
@@ -83,12 +94,23 @@ public final class OneDNNEngine: ClassifierEngine {
 }
 
 extension OneDNNEngine {
+    /// Whether `ALSWEEP_EMULATE_BFLOAT16` is 1 in the environment: then bfloat16 is computed in
+    /// float32, rounded wherever a bfloat16 network stores bfloat16. It is slower than float32, and
+    /// there to study what bfloat16 does to accuracy on a CPU that lacks it.
+    public static var emulatesBFloat16: Bool {
+        getenv("ALSWEEP_EMULATE_BFLOAT16").map { String(cString: $0) } == "1"
+    }
+
     /// Whether this CPU and library can train in a precision, however slowly.
     public static func supports(_ precision: Precision) -> Bool {
-        guard precision != .float32 else { return true }
+        supports(Numbers(precision, emulatingBFloat16: emulatesBFloat16))
+    }
+
+    private static func supports(_ numbers: Numbers) -> Bool {
+        guard numbers.type != dnnl_f32 else { return true }
         do throws(ClassifierError) {
             let operations = Operations(
-                device: try Device(), attributes: try Attributes(), type: precision.elementType)
+                device: try Device(), attributes: try Attributes(), type: numbers.type)
             try operations.describeTraining(ResNet18(width: 16, classes: 10))
             return true
         } catch {
@@ -98,16 +120,21 @@ extension OneDNNEngine {
 
     /// The precision that trains fastest here: bfloat16 where the CPU multiplies it itself.
     public static var fastestPrecision: Precision {
-        onednn_has_native_bfloat16() != 0 && supports(.bfloat16) ? .bfloat16 : .float32
+        onednn_has_native_bfloat16() != 0
+            && supports(Numbers(.bfloat16, emulatingBFloat16: false)) ? .bfloat16 : .float32
     }
 }
 
-extension Precision {
-    var elementType: dnnl_data_type_t {
-        switch self {
-        case .float32: dnnl_f32
-        case .bfloat16: dnnl_bf16
-        }
+/// How the numbers of a network are stored.
+struct Numbers {
+    /// Of activations and of the weights that they are multiplied with.
+    let type: dnnl_data_type_t
+    /// Whether they are float32 with the values that bfloat16 would have.
+    let emulatesBFloat16: Bool
+
+    init(_ precision: Precision, emulatingBFloat16: Bool) {
+        emulatesBFloat16 = precision == .bfloat16 && emulatingBFloat16
+        type = precision == .bfloat16 && !emulatingBFloat16 ? dnnl_bf16 : dnnl_f32
     }
 }
 
@@ -118,7 +145,7 @@ extension OneDNNEngine: InspectableEngine {
         precondition(labels.count > 0, "a training step needs an image")
         precondition(images.count == labels.count * ResNet18.imageElementCount)
         let step = try training.program(batch: labels.count) { (batch) throws(ClassifierError) in
-            try TrainingProgram(network, batch: batch, store, device, type: type)
+            try TrainingProgram(network, batch: batch, store, device, numbers)
         }
         try step.program.bind(to: arena)
         step.input.fill(from: images)
@@ -188,7 +215,7 @@ extension OneDNNEngine {
         for first in stride(from: 0, to: imageCount, by: Self.scoringBatch) {
             let count = min(Self.scoringBatch, imageCount - first)
             let part = try scoring.program(batch: count) { (batch) throws(ClassifierError) in
-                try ScoringProgram(network, batch: batch, store, folded, device, type: type)
+                try ScoringProgram(network, batch: batch, store, folded, device, numbers)
             }
             try part.program.bind(to: arena)
             let start = first * ResNet18.imageElementCount
@@ -202,7 +229,7 @@ extension OneDNNEngine {
     private func fold() throws(ClassifierError) {
         guard foldedIsStale else { return }
         for (unit, statistics) in zip(network.units, running) {
-            try folded.fold(unit, store, statistics)
+            try folded.fold(unit, store, statistics, numbers)
         }
         foldedIsStale = false
     }

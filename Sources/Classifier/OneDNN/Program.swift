@@ -9,6 +9,8 @@ enum Step {
     case maskedSum(into: Memory, other: Memory?, active: Memory)
     /// into ← into + other.
     case sum(into: Memory, other: Memory)
+    /// memory ← memory, each element rounded to bfloat16.
+    case rounding(Memory)
     /// A convolution's weight gradient as a matrix product over channels-last tensors.
     case weightGradient(TiledConvolution, ChannelsLastTensors)
 }
@@ -41,6 +43,7 @@ extension Step {
             case dnnl_bf16: add(into.bfloats, other.bfloats)
             default: add(into.floats, other.floats)
             }
+        case .rounding(let memory): roundToBFloat16(memory.floats)
         case .weightGradient(let convolution, let tensors):
             var columns = tensors.columns.floats.mutableSpan
             var weightGradient = tensors.weightGradient.floats.mutableSpan
@@ -48,6 +51,19 @@ extension Step {
                 input: tensors.input.floats.span,
                 outputGradient: tensors.outputGradient.floats.span, columns: &columns,
                 weightGradient: &weightGradient)
+        }
+    }
+}
+
+extension StepKind {
+    /// Whether its results are activations or their gradients, which bfloat16 networks store as
+    /// bfloat16.
+    fileprivate var yieldsActivations: Bool {
+        switch self {
+        case .convolution, .convolutionData, .norm, .normGradient, .pool: true
+        case .convolutionWeights, .residual, .residualGradient, .reorder, .linear, .optimizer,
+            .other:
+            false
         }
     }
 }
@@ -102,6 +118,8 @@ struct ProgramBuilder {
     let device: Device
     /// For operations without post-ops.
     let attributes: Attributes
+    /// Whether float32 tensors are rounded wherever a bfloat16 network stores bfloat16.
+    let emulatesBFloat16: Bool
     /// The convolution whose unit the next steps belong to, for profiles.
     var layer: String?
     private var plan = ArenaPlan()
@@ -110,8 +128,9 @@ struct ProgramBuilder {
     private var regions: [ObjectIdentifier: Range<Int>] = [:]
     private var scratchpads: [Memory] = []
 
-    init(device: Device) throws(ClassifierError) {
+    init(device: Device, emulatesBFloat16: Bool) throws(ClassifierError) {
         self.device = device
+        self.emulatesBFloat16 = emulatesBFloat16
         attributes = try Attributes()
     }
 
@@ -146,6 +165,27 @@ struct ProgramBuilder {
             tensors.append((DNNL_ARG_SCRATCHPAD, scratchpad))
         }
         append(kind, .primitive(try Primitive(description, tensors)))
+        for (role, memory) in tensors
+        where kind.yieldsActivations && [DNNL_ARG_DST_0, DNNL_ARG_DIFF_SRC_0].contains(role) {
+            roundIfEmulating(memory)
+        }
+    }
+
+    /// Rounds a tensor that a bfloat16 network would store as bfloat16.
+    mutating func roundIfEmulating(_ memory: Memory) {
+        guard emulatesBFloat16 else { return }
+        append(.other, .rounding(memory))
+    }
+
+    /// Parameters, which stay float32, as a convolution wants them.
+    mutating func bringWeights(
+        _ memory: Memory, to layout: Layout
+    ) throws(ClassifierError) -> Memory {
+        guard emulatesBFloat16 else { return try bring(memory, to: layout) }
+        let copy = try tensor(layout)
+        try reorder(memory, to: copy)
+        roundIfEmulating(copy)
+        return copy
     }
 
     mutating func append(_ kind: StepKind, _ step: Step) {

@@ -40,13 +40,15 @@ final class FoldedStore {
     subscript(convolution: ResNet18.Convolution) -> Slot { slots[convolution.name]! }
 
     func fold(
-        _ unit: ResNet18.Unit, _ store: ParameterStore, _ running: RunningStatistics
+        _ unit: ResNet18.Unit, _ store: ParameterStore, _ running: RunningStatistics,
+        _ numbers: Numbers
     ) throws(ClassifierError) {
         let folded = FoldedUnit(
             weights: try store.values(unit.convolution.name + ".weight"),
             factors: try store.values(unit.normName + ".weight"),
             summands: try store.values(unit.normName + ".bias"), running)
         try write(folded.weights, to: self[unit.convolution].weights, device)
+        if numbers.emulatesBFloat16 { roundToBFloat16(self[unit.convolution].weights.floats) }
         try write(folded.bias, to: self[unit.convolution].bias, device)
     }
 }
@@ -63,11 +65,12 @@ final class ScoringProgram {
 
     init(
         _ network: ResNet18, batch: Int, _ store: ParameterStore, _ folded: FoldedStore,
-        _ device: Device, type: dnnl_data_type_t
+        _ device: Device, _ numbers: Numbers
     ) throws(ClassifierError) {
-        var builder = try ScoringBuilder(batch: batch, folded, device, type: type)
+        var builder = try ScoringBuilder(batch: batch, folded, device, numbers)
         input = try builder.program.tensor(
             .plain([batch, ResNet18.imageChannels, ResNet18.imageSide, ResNet18.imageSide]))
+        builder.program.roundIfEmulating(input)
         var output = try builder.append(network.stem.convolution, input, withRelu: true)
         for block in network.blocks {
             output = try builder.append(block, output)
@@ -99,10 +102,12 @@ private struct ScoringBuilder {
     private let sumRelu: Attributes
 
     init(
-        batch: Int, _ folded: FoldedStore, _ device: Device, type: dnnl_data_type_t
+        batch: Int, _ folded: FoldedStore, _ device: Device, _ numbers: Numbers
     ) throws(ClassifierError) {
-        program = try ProgramBuilder(device: device)
-        operations = Operations(device: device, attributes: program.attributes, type: type)
+        program = try ProgramBuilder(
+            device: device, emulatesBFloat16: numbers.emulatesBFloat16)
+        operations = Operations(
+            device: device, attributes: program.attributes, type: numbers.type)
         self.batch = batch
         self.folded = folded
         relu = try Attributes(relu: true)

@@ -27,11 +27,12 @@ final class TrainingProgram {
 
     init(
         _ network: ResNet18, batch: Int, _ store: ParameterStore, _ device: Device,
-        type: dnnl_data_type_t
+        _ numbers: Numbers
     ) throws(ClassifierError) {
-        var builder = try TrainingBuilder(network, batch: batch, store, device, type: type)
+        var builder = try TrainingBuilder(network, batch: batch, store, device, numbers)
         input = try builder.program.tensor(
             .plain([batch, ResNet18.imageChannels, ResNet18.imageSide, ResNet18.imageSide]))
+        builder.program.roundIfEmulating(input)
         let stem = try builder.forward(network.stem, input, withRelu: true)
         var blocks: [TrainingBuilder.BlockTrace] = []
         for block in network.blocks {
@@ -103,13 +104,14 @@ struct TrainingBuilder {
 
     init(
         _ network: ResNet18, batch: Int, _ store: ParameterStore, _ device: Device,
-        type: dnnl_data_type_t
+        _ numbers: Numbers
     ) throws(ClassifierError) {
-        program = try ProgramBuilder(device: device)
+        program = try ProgramBuilder(
+            device: device, emulatesBFloat16: numbers.emulatesBFloat16)
         self.network = network
         self.batch = batch
         self.store = store
-        operations = Operations(device: device, attributes: program.attributes, type: type)
+        operations = Operations(device: device, attributes: program.attributes, type: numbers.type)
     }
 }
 
@@ -122,7 +124,8 @@ extension TrainingBuilder {
         let convolution = try operations.trainedConvolution(unit.convolution, batch: batch)
         let parameter = store[unit.convolution.name + ".weight"].value
         let source = try program.bring(input, to: convolution.layout(dnnl_query_src_md))
-        let weights = try program.bring(parameter, to: convolution.layout(dnnl_query_weights_md))
+        let weights = try program.bringWeights(
+            parameter, to: convolution.layout(dnnl_query_weights_md))
         let convolved = try program.tensor(convolution.layout(dnnl_query_dst_md))
         try program.append(
             .convolution, convolution,
@@ -167,6 +170,7 @@ extension TrainingBuilder {
         let side = shortcut?.output ?? input
         let other = try program.bring(side, to: second.output.layout)
         program.append(.residual, .rectifiedSum(into: second.output, other: other))
+        program.roundIfEmulating(second.output)
         program.release(other, broughtFrom: side)
         if shortcut != nil {
             program.release(side)
@@ -218,6 +222,7 @@ extension TrainingBuilder {
                 (DNNL_ARG_DIFF_SRC_0, featuresGradient),
             ])
         let pooledGradient = try program.bring(featuresGradient, to: head.pooled.layout)
+        program.roundIfEmulating(pooledGradient)
         let pool = try operations.poolGradient(
             network, source: output.layout, destination: head.pooled.layout, forward: head.pool)
         let gradient = try program.tensor(output.layout)
@@ -259,6 +264,7 @@ extension TrainingBuilder {
             inputIsBlockOutput
                 ? .maskedSum(into: inputGradient, other: other, active: block.input)
                 : .sum(into: inputGradient, other: other))
+        program.roundIfEmulating(inputGradient)
         program.release(other)
         program.release(block.input)
         return inputGradient
@@ -334,7 +340,8 @@ extension TrainingBuilder {
         let description = try operations.convolutionInputGradient(
             trace.unit.convolution, batch: batch, forward: trace.convolution)
         let parameter = store[trace.unit.convolution.name + ".weight"].value
-        let weights = try program.bring(parameter, to: description.layout(dnnl_query_weights_md))
+        let weights = try program.bringWeights(
+            parameter, to: description.layout(dnnl_query_weights_md))
         let incoming = try program.bring(gradient, to: description.layout(dnnl_query_diff_dst_md))
         let outgoing = try program.tensor(description.layout(dnnl_query_diff_src_md))
         try program.append(
