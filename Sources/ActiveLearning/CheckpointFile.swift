@@ -47,6 +47,7 @@ private enum MetadataKey {
     static let results = "results"
     static let optimizerSteps = "q_optimizer_steps"
     static let bufferHead = "buffer_head"
+    static let auc = "auc"
     static let digest = "sha256"
 }
 
@@ -66,11 +67,14 @@ extension ExperimentCheckpoint {
         case .random(let generator):
             tensors.append(
                 .integers("generator", generator.words.map(Int.init) + [generator.position]))
-        case .none, .dqn(nil): break
+        case .none, .dqn(nil), .dqnWarm(nil): break
         case .dqn(let learner?):
             tensors += learner.tensors
-            metadata[MetadataKey.optimizerSteps] = "\(learner.optimizer.stepCount)"
-            metadata[MetadataKey.bufferHead] = "\(learner.buffer.head)"
+            metadata.merge(learner.metadata) { first, _ in first }
+        case .dqnWarm(let known?):
+            tensors += known.learner.tensors
+            metadata.merge(known.learner.metadata) { first, _ in first }
+            metadata[MetadataKey.auc] = known.auc.map { "\($0)" }
         }
         metadata[MetadataKey.digest] = digest(of: tensors, metadata: metadata).hexadecimal
         do {
@@ -180,6 +184,14 @@ private struct CheckpointFile {
         case .dqn:
             guard tensors["buffer.states"] != nil else { return .dqn(nil) }
             return .dqn(try learner(classCount: configuration.dataset.classCount))
+        case .dqnWarm:
+            guard tensors["buffer.states"] != nil else { return .dqnWarm(nil) }
+            let hasAUC = file.metadata[MetadataKey.auc] != nil
+            return .dqnWarm(
+                WarmDQNState(
+                    learner: try learner(classCount: configuration.dataset.classCount),
+                    auc: hasAUC ? try value(MetadataKey.auc) : nil))
+        case .entropy, .leastConfidence, .margin, .kCenter, .badge: return .none
         }
     }
 
@@ -204,6 +216,13 @@ private struct CheckpointFile {
 }
 
 extension DQNState {
+    fileprivate var metadata: [String: String] {
+        [
+            MetadataKey.optimizerSteps: "\(optimizer.stepCount)",
+            MetadataKey.bufferHead: "\(buffer.head)",
+        ]
+    }
+
     fileprivate var tensors: [NetworkState.Tensor] {
         network.tensors.map { $0.renamed("q.\($0.name)") } + [
             .floats("adam.means", optimizer.means), .floats("adam.squares", optimizer.squares),

@@ -159,6 +159,7 @@ struct ExperimentRun {
         let picks = try strategy.picks(
             for: QueryRequest(
                 seed: configuration.seed, cycle: cycle, unlabelled: pool.unlabelled,
+                labelled: pool.sortedLabelled,
                 count: min(configuration.addendumCount, pool.unlabelled.count), labels: labels,
                 classifier: classifier))
         let isWrong: [Bool]
@@ -175,8 +176,9 @@ struct ExperimentRun {
         let wrongCount = isWrong.count { $0 }
         return QueryResult(
             picks: picks.indices, hitRate: Double(wrongCount) / Double(max(1, isWrong.count)),
-            classCounts: classCounts, meanQ: picks.meanQ, firstLoss: picks.firstLoss,
-            lastLoss: picks.lastLoss)
+            classCounts: classCounts, classEntropy: shareEntropy(classCounts), meanQ: picks.meanQ,
+            firstLoss: picks.firstLoss, lastLoss: picks.lastLoss, auc: picks.auc,
+            lambda: picks.lambda)
     }
 
     private func classifier(of images: ImageSet, cycle: Int) -> PoolClassifier {
@@ -205,20 +207,28 @@ extension TrialConfiguration {
         switch strategy {
         case .random: strategy(from: .random(generator))
         case .dqn: strategy(from: .dqn(nil))
+        case .dqnWarm: strategy(from: .dqnWarm(nil))
+        case .entropy, .leastConfidence, .margin, .kCenter, .badge: strategy(from: .none)
         }
     }
 
     /// The strategy as it was after a query.
     fileprivate func strategy(from state: StrategyState) -> any QueryStrategy {
-        switch (strategy, state) {
-        case (.random, .random(let generator)):
-            return RandomStrategy(generator: generator)
+        let transform = studyProtocol.poolTransform
+        return switch (strategy, state) {
+        case (.random, .random(let generator)): RandomStrategy(generator: generator)
+        case (.entropy, .none): UncertaintyStrategy(measure: .entropy, poolTransform: transform)
+        case (.leastConfidence, .none):
+            UncertaintyStrategy(measure: .leastConfidence, poolTransform: transform)
+        case (.margin, .none): UncertaintyStrategy(measure: .margin, poolTransform: transform)
+        case (.kCenter, .none): KCenterStrategy(poolTransform: transform)
+        case (.badge, .none): BADGEStrategy(poolTransform: transform)
         case (.dqn(let gradientSteps), .dqn(let learner)):
-            return DQNStrategy(
-                gradientSteps: gradientSteps, poolTransform: studyProtocol.poolTransform,
-                learner: learner)
-        default:
-            preconditionFailure("the state of another strategy than \(strategy.label)")
+            DQNStrategy(
+                gradientSteps: gradientSteps, poolTransform: transform, learner: learner)
+        case (.dqnWarm(let gradientSteps), .dqnWarm(let known)):
+            WarmDQNStrategy(gradientSteps: gradientSteps, known: known)
+        default: preconditionFailure("the state of another strategy than \(strategy.label)")
         }
     }
 }

@@ -6,28 +6,41 @@ public struct QueryResult: Codable, Hashable, Sendable {
     public var hitRate: Double
     /// The picks per class.
     public var classCounts: [Int]
+    /// The entropy −Σ f·ln f of the classes' shares f of the picks, in nats: ln C if they are even, 0
+    /// if all picks are of one class or there are none. nil in older results.
+    public var classEntropy: Double?
     /// The mean Q(s, 1) of the picks; nil for a strategy without a Q-network.
     public var meanQ: Double?
     /// The Q-network's loss at its first and at its last gradient step; nil without training.
     public var firstLoss: Double?
     public var lastLoss: Double?
+    /// Whether Q(s, 1), before it trained on them, orders the picks that the network got wrong above
+    /// the others: the area under the ROC curve; nil without a Q-network, or if all or none were wrong.
+    public var auc: Double?
+    /// The share of Q in the score of `dqn_warm`, the rest being the margin's.
+    public var lambda: Double?
 
     public init(
-        picks: [Int], hitRate: Double, classCounts: [Int], meanQ: Double? = nil,
-        firstLoss: Double? = nil, lastLoss: Double? = nil
+        picks: [Int], hitRate: Double, classCounts: [Int], classEntropy: Double? = nil,
+        meanQ: Double? = nil, firstLoss: Double? = nil, lastLoss: Double? = nil,
+        auc: Double? = nil, lambda: Double? = nil
     ) {
         self.picks = picks
         self.hitRate = hitRate
         self.classCounts = classCounts
+        self.classEntropy = classEntropy
         self.meanQ = meanQ
         self.firstLoss = firstLoss
         self.lastLoss = lastLoss
+        self.auc = auc
+        self.lambda = lambda
     }
 
     enum CodingKeys: String, CodingKey {
-        case picks
+        case picks, auc, lambda
         case hitRate = "hit_rate"
         case classCounts = "class_counts"
+        case classEntropy = "class_entropy"
         case meanQ = "mean_q"
         case firstLoss = "first_loss"
         case lastLoss = "last_loss"

@@ -14,11 +14,11 @@ import Testing
         return try body(folder.appendingPathComponent("trial.safetensors").path)
     }
 
-    static let configurations = [
-        smallConfiguration(.random), smallConfiguration(.dqn(gradientSteps: 5)),
-        smallConfiguration(.dqn(gradientSteps: 5)) { $0.poolTransform = .train },
-        smallConfiguration(.dqn(gradientSteps: 5), seed: 1 << 40) { $0.reset = true },
-    ]
+    static let configurations =
+        allStrategies.map { smallConfiguration($0) } + [
+            smallConfiguration(.dqn(gradientSteps: 5)) { $0.poolTransform = .train },
+            smallConfiguration(.dqn(gradientSteps: 5), seed: 1 << 40) { $0.reset = true },
+        ]
 
     @Test(
         "a run resumed from the file of any cycle equals one without interruption",
