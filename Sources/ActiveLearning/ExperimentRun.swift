@@ -12,6 +12,8 @@ struct ExperimentRun {
     private var pool: LabelledPool
     private var strategy: any QueryStrategy
     private var results: [CycleResult]
+    /// What the next training builds on.
+    private var key: ClassifierKey
 
     init(
         experiment: Experiment, engine: any ClassifierEngine, observer: ExperimentObserver,
@@ -33,6 +35,8 @@ struct ExperimentRun {
             strategy = configuration.strategy(drawingFrom: generator)
             results = []
         }
+        key = ClassifierKey(configuration, platform: experiment.store?.platform ?? "")
+        for result in results { key.append(labelledSet: result.labelledDigest) }
     }
 
     private var configuration: TrialConfiguration { experiment.configuration }
@@ -49,26 +53,51 @@ struct ExperimentRun {
     mutating func runCycle() throws(ExperimentError) -> CycleResult {
         let cycle = results.count + 1
         let labelled = pool.sortedLabelled
+        let labelledDigest = digest(ofIndices: labelled).hexadecimal
+        key.append(labelledSet: labelledDigest)
         let clock = ContinuousClock()
         let start = clock.now
 
-        let trainLoss = try train(on: labelled, cycle: cycle)
+        let shared = cycle <= ClassifierStore.sharedCycleCount ? try takeClassifier() : nil
+        let trainLoss =
+            if let shared { shared.trainLoss } else { try train(on: labelled, cycle: cycle) }
         let trained = clock.now
 
-        let (correct, testLoss) = try evaluate(cycle: cycle)
+        let (correct, testLoss) =
+            if let shared { (shared.correct, shared.testLoss) } else { try evaluate(cycle: cycle) }
+        let network = try networkState()
+        if shared == nil, cycle <= ClassifierStore.sharedCycleCount {
+            experiment.store?.save(
+                TrainedClassifier(
+                    network: network, trainLoss: trainLoss, correct: correct, testLoss: testLoss),
+                as: key)
+        }
         let evaluated = clock.now
 
         let query = cycle < study.cycles ? try buyLabels(cycle: cycle) : nil
         let result = CycleResult(
             cycle: cycle, labelled: labelled.count, correct: correct,
             total: experiment.test.count, testLoss: testLoss, trainLoss: trainLoss,
-            labelledDigest: digest(ofIndices: labelled).hexadecimal,
-            weightsDigest: try networkState().digest.hexadecimal, query: query,
-            trainSeconds: (trained - start).seconds,
+            labelledDigest: labelledDigest, weightsDigest: network.digest.hexadecimal,
+            query: query, trainSeconds: (trained - start).seconds,
             evaluateSeconds: (evaluated - trained).seconds,
-            querySeconds: query == nil ? 0 : (clock.now - evaluated).seconds)
+            querySeconds: query == nil ? 0 : (clock.now - evaluated).seconds,
+            isShared: shared == nil ? nil : true)
         results.append(result)
         return result
+    }
+
+    /// Loads the classifier that another trial with the same labelled sets has trained, if any.
+    private func takeClassifier() throws(ExperimentError) -> TrainedClassifier? {
+        guard let found = experiment.store?.classifier(key, network: experiment.network) else {
+            return nil
+        }
+        do {
+            try engine.load(found.network)
+        } catch {
+            throw .classifier(error)
+        }
+        return found
     }
 
     /// - Parameter labelled: sorted pool indices.

@@ -76,6 +76,7 @@ extension Report {
             writer.key("query")
             if let query = result.query { write(query, to: &writer) } else { writer.null() }
             writer.field("seconds", result.seconds)
+            writer.field("shared", result.isShared == true)
             writer.field("test_loss", result.testLoss)
             writer.field("total", result.total)
             writer.field("train_loss", result.trainLoss)

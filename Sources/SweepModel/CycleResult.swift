@@ -69,11 +69,14 @@ public struct CycleResult: Codable, Hashable, Sendable {
     public var trainSeconds: Double
     public var evaluateSeconds: Double
     public var querySeconds: Double
+    /// true if the network was taken from another trial with the same labelled sets instead of being
+    /// trained again, which gives the same numbers sooner; nil if it was trained.
+    public var isShared: Bool?
 
     public init(
         cycle: Int, labelled: Int, correct: Int, total: Int, testLoss: Double, trainLoss: Double,
         labelledDigest: String, weightsDigest: String, query: QueryResult?, trainSeconds: Double,
-        evaluateSeconds: Double, querySeconds: Double
+        evaluateSeconds: Double, querySeconds: Double, isShared: Bool? = nil
     ) {
         self.cycle = cycle
         self.labelled = labelled
@@ -87,6 +90,7 @@ public struct CycleResult: Codable, Hashable, Sendable {
         self.trainSeconds = trainSeconds
         self.evaluateSeconds = evaluateSeconds
         self.querySeconds = querySeconds
+        self.isShared = isShared
     }
 
     enum CodingKeys: String, CodingKey {
@@ -99,6 +103,7 @@ public struct CycleResult: Codable, Hashable, Sendable {
         case trainSeconds = "train_seconds"
         case evaluateSeconds = "evaluate_seconds"
         case querySeconds = "query_seconds"
+        case isShared = "shared"
     }
 
     /// In percent.
@@ -106,12 +111,14 @@ public struct CycleResult: Codable, Hashable, Sendable {
 
     public var seconds: Double { trainSeconds + evaluateSeconds + querySeconds }
 
-    /// Whether another result of the same cycle says the same; how long it took does not count.
+    /// Whether another result of the same cycle says the same; how long it took, and whether it was
+    /// trained for this trial, does not count.
     public func agrees(with other: CycleResult) -> Bool {
         var other = other
         other.trainSeconds = trainSeconds
         other.evaluateSeconds = evaluateSeconds
         other.querySeconds = querySeconds
+        other.isShared = isShared
         return self == other
     }
 }

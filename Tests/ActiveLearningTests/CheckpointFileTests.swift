@@ -126,7 +126,7 @@ import Testing
             }
             metadata["alsweep_checkpoint"] = "2"
             try Safetensors.write(tensors, metadata: metadata, to: path)
-            #expect(throws: CheckpointError.otherFormat(path: path, found: "2")) {
+            #expect(throws: CheckpointError.otherFormat(path: path, found: "2", expected: "1")) {
                 try ExperimentCheckpoint(contentsOf: path, for: configuration)
             }
         }

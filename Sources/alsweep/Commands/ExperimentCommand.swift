@@ -10,7 +10,8 @@ struct ExperimentCommand: ParsableCommand {
         abstract: "Run one trial here, without a coordinator.",
         discussion: """
             Settings that are not given are the study's. With --output the state after every cycle is
-            kept there, and the same command goes on where it was stopped.
+            kept there, and the same command goes on where it was stopped. Trials with the same
+            folder share the classifiers of their first cycles.
             """)
 
     @Option(help: "cifar10, cifar100 or fashionmnist.")
@@ -90,7 +91,8 @@ struct ExperimentCommand: ParsableCommand {
         let run = TrialRun(
             configuration: configuration, dataFolder: data,
             checkpointPath: output.map { "\($0)/\(configuration.id).checkpoint.safetensors" },
-            modelPath: output.map { "\($0)/\(configuration.id).safetensors" })
+            modelPath: output.map { "\($0)/\(configuration.id).safetensors" },
+            classifierFolder: output.map { "\($0)/classifiers" })
         var results: [CycleResult] = []
         do {
             _ = try run.run(
@@ -178,7 +180,8 @@ struct ExperimentCommand: ParsableCommand {
             "cycle \(result.cycle)/\(configuration.studyProtocol.cycles)  "
                 + String(format: "%6.2f %%", result.accuracy)
                 + "  \(result.correct)/\(result.total) correct  \(result.labelled) labels  "
-                + String(format: "%.1f s", result.seconds))
+                + String(format: "%.1f s", result.seconds)
+                + (result.isShared == true ? ", trained before" : ""))
         if let query = result.query { print("    " + description(of: query)) }
     }
 
