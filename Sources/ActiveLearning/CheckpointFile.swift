@@ -8,7 +8,7 @@ public enum CheckpointError: Error, Hashable, Sendable {
     /// The file cannot be read or written, or is no tensor file.
     case file(ClassifierError)
     /// Written by another version of this program.
-    case otherFormat(path: String, found: String)
+    case otherFormat(path: String, found: String, expected: String)
     /// Belongs to another trial; `differences` name the settings, this trial's value last.
     case otherConfiguration(path: String, differences: [String])
     /// Is not what was once written.
@@ -19,8 +19,8 @@ extension CheckpointError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .file(let error): "\(error)"
-        case .otherFormat(let path, let found):
-            "\(path) is a checkpoint of format '\(found)'; this alsweep reads \(checkpointFormat)"
+        case .otherFormat(let path, let found, let expected):
+            "\(path) has the format '\(found)'; this alsweep reads \(expected)"
         case .otherConfiguration(let path, let differences):
             "\(path) is the checkpoint of another trial: " + differences.joined(separator: "; ")
         case .damaged(let path, let reason): "\(path) is damaged: \(reason)"
@@ -39,15 +39,14 @@ extension CheckpointError: CustomStringConvertible {
 }
 
 /// Changes whenever a checkpoint's tensors or metadata do.
-private let checkpointFormat = "1"
+private let checkpointFormat = SealedTensors.Format(key: "alsweep_checkpoint", version: "1")
 
 private enum MetadataKey {
-    static let format = "alsweep_checkpoint"
     static let configuration = "configuration"
     static let results = "results"
     static let optimizerSteps = "q_optimizer_steps"
     static let bufferHead = "buffer_head"
-    static let digest = "sha256"
+    static let auc = "auc"
 }
 
 extension ExperimentCheckpoint {
@@ -58,7 +57,7 @@ extension ExperimentCheckpoint {
         tensors.append(.integers("labelled", pool.labelled))
         tensors.append(.integers("unlabelled", pool.unlabelled))
         var metadata = [
-            MetadataKey.format: checkpointFormat,
+            checkpointFormat.key: checkpointFormat.version,
             MetadataKey.configuration: json(configuration),
             MetadataKey.results: json(results),
         ]
@@ -66,25 +65,23 @@ extension ExperimentCheckpoint {
         case .random(let generator):
             tensors.append(
                 .integers("generator", generator.words.map(Int.init) + [generator.position]))
-        case .none, .dqn(nil): break
+        case .none, .dqn(nil), .dqnWarm(nil): break
         case .dqn(let learner?):
             tensors += learner.tensors
-            metadata[MetadataKey.optimizerSteps] = "\(learner.optimizer.stepCount)"
-            metadata[MetadataKey.bufferHead] = "\(learner.buffer.head)"
+            metadata.merge(learner.metadata) { first, _ in first }
+        case .dqnWarm(let known?):
+            tensors += known.learner.tensors
+            metadata.merge(known.learner.metadata) { first, _ in first }
+            metadata[MetadataKey.auc] = known.auc.map { "\($0)" }
         }
-        metadata[MetadataKey.digest] = digest(of: tensors, metadata: metadata).hexadecimal
-        do {
-            try Safetensors.write(tensors, metadata: metadata, to: path)
-        } catch {
-            throw .file(error)
-        }
+        try SealedTensors.write(tensors, metadata: metadata, to: path)
     }
 
     /// Reads a checkpoint back and checks that it is whole and belongs to this configuration.
     public init(
         contentsOf path: String, for configuration: TrialConfiguration
     ) throws(CheckpointError) {
-        let file = try CheckpointFile(path: path)
+        let file = try SealedTensors(path: path, format: checkpointFormat)
         let written: TrialConfiguration = try file.value(MetadataKey.configuration)
         guard written == configuration else {
             throw .otherConfiguration(
@@ -101,74 +98,19 @@ extension ExperimentCheckpoint {
         else { throw file.damaged("its results are not those of the first cycles") }
         self.init(
             configuration: configuration, results: results,
-            network: try file.network(of: configuration), pool: pool,
+            network: try file.network(
+                ResNet18(
+                    width: configuration.studyProtocol.width,
+                    classes: configuration.dataset.classCount), prefix: "network."),
+            pool: pool,
             strategy: try file.strategy(of: configuration))
     }
 }
 
-/// A checkpoint's tensors and metadata, known to be those that were written.
-private struct CheckpointFile {
-    let file: Safetensors
-    let tensors: [String: NetworkState.Tensor]
-
-    init(path: String) throws(CheckpointError) {
-        var tensors: [NetworkState.Tensor] = []
-        do {
-            file = try Safetensors(path: path)
-            for entry in file.entries {
-                let values: NetworkState.Values =
-                    entry.type == .float32
-                    ? .float32(try file.floats(entry.name))
-                    : .int64(try file.integers(entry.name))
-                tensors.append(.init(name: entry.name, shape: entry.shape, values: values))
-            }
-        } catch {
-            throw .file(error)
-        }
-        self.tensors = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
-        var metadata = file.metadata
-        let format = metadata[MetadataKey.format] ?? "none"
-        guard format == checkpointFormat else { throw .otherFormat(path: path, found: format) }
-        let written = metadata.removeValue(forKey: MetadataKey.digest)
-        guard written == digest(of: tensors, metadata: metadata).hexadecimal else {
-            throw damaged("its contents do not have the SHA-256 they were written with")
-        }
-    }
-
-    func damaged(_ reason: String) -> CheckpointError {
-        .damaged(path: file.path, reason: reason)
-    }
-
-    /// Decodes a metadata string.
-    func value<Value: Decodable>(_ key: String) throws(CheckpointError) -> Value {
-        do {
-            return try JSONDecoder().decode(Value.self, from: Data((file.metadata[key] ?? "").utf8))
-        } catch {
-            throw damaged("'\(key)' in its metadata cannot be read")
-        }
-    }
-
-    func integers(_ name: String) throws(CheckpointError) -> [Int] {
-        guard let values = tensors[name]?.integers else { throw damaged("it lacks '\(name)'") }
-        return values.map(Int.init)
-    }
-
-    func floats(_ name: String) throws(CheckpointError) -> [Float] {
-        guard let values = tensors[name]?.floats else { throw damaged("it lacks '\(name)'") }
-        return values
-    }
-
-    func network(of configuration: TrialConfiguration) throws(CheckpointError) -> NetworkState {
-        let network = ResNet18(
-            width: configuration.studyProtocol.width, classes: configuration.dataset.classCount)
-        do {
-            return try NetworkState(reading: file, network: network, prefix: "network.")
-        } catch {
-            throw .file(error)
-        }
-    }
-
-    func strategy(of configuration: TrialConfiguration) throws(CheckpointError) -> StrategyState {
+extension SealedTensors {
+    fileprivate func strategy(of configuration: TrialConfiguration) throws(CheckpointError)
+        -> StrategyState
+    {
         switch configuration.strategy {
         case .random:
             let values = try integers("generator")
@@ -180,6 +122,14 @@ private struct CheckpointFile {
         case .dqn:
             guard tensors["buffer.states"] != nil else { return .dqn(nil) }
             return .dqn(try learner(classCount: configuration.dataset.classCount))
+        case .dqnWarm:
+            guard tensors["buffer.states"] != nil else { return .dqnWarm(nil) }
+            let hasAUC = metadata[MetadataKey.auc] != nil
+            return .dqnWarm(
+                WarmDQNState(
+                    learner: try learner(classCount: configuration.dataset.classCount),
+                    auc: hasAUC ? try value(MetadataKey.auc) : nil))
+        case .entropy, .leastConfidence, .margin, .kCenter, .badge: return .none
         }
     }
 
@@ -204,6 +154,13 @@ private struct CheckpointFile {
 }
 
 extension DQNState {
+    fileprivate var metadata: [String: String] {
+        [
+            MetadataKey.optimizerSteps: "\(optimizer.stepCount)",
+            MetadataKey.bufferHead: "\(buffer.head)",
+        ]
+    }
+
     fileprivate var tensors: [NetworkState.Tensor] {
         network.tensors.map { $0.renamed("q.\($0.name)") } + [
             .floats("adam.means", optimizer.means), .floats("adam.squares", optimizer.squares),
@@ -217,41 +174,16 @@ extension DQNState {
 }
 
 extension NetworkState.Tensor {
-    fileprivate static func integers(_ name: String, _ values: [Int]) -> Self {
+    static func integers(_ name: String, _ values: [Int]) -> Self {
         Self(name: name, shape: [values.count], values: .int64(values.map(Int64.init)))
     }
 
-    fileprivate static func floats(_ name: String, _ values: [Float]) -> Self {
+    static func floats(_ name: String, _ values: [Float]) -> Self {
         Self(name: name, shape: [values.count], values: .float32(values))
     }
 
-    fileprivate func renamed(_ name: String) -> Self {
+    func renamed(_ name: String) -> Self {
         Self(name: name, shape: shape, values: values)
-    }
-}
-
-/// SHA-256 over names and contents in the order of the names.
-private func digest(of tensors: [NetworkState.Tensor], metadata: [String: String]) -> Digest {
-    var parts: [UInt8] = []
-    let ordered = NetworkState(tensors: tensors.sorted { $0.name < $1.name })
-    ordered.forEachTensorBytes { name, bytes in
-        parts += Digest.sha256(of: Array(name.utf8)).bytes + Digest.sha256(of: bytes).bytes
-    }
-    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-        parts += Digest.sha256(of: Array(key.utf8)).bytes
-        parts += Digest.sha256(of: Array(value.utf8)).bytes
-    }
-    return Digest.sha256(of: parts)
-}
-
-/// Keys are sorted, so that equal values make equal files.
-private func json(_ value: some Encodable) -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    do {
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
-    } catch {
-        preconditionFailure("configurations and results hold finite numbers alone: \(error)")
     }
 }
 

@@ -33,6 +33,9 @@ struct ClassifierStates: Sendable {
     func row(_ index: Int) -> ArraySlice<Float> {
         values[index * length..<(index + 1) * length]
     }
+
+    /// The lead of a sample's best class over the second.
+    func margin(_ index: Int) -> Float { values[(index + 1) * length - 2] }
 }
 
 /// Computes in Double, so that what is rounded to Float is all the error there is.

@@ -14,14 +14,17 @@ public struct Experiment {
     public let test: ImageSet
 
     let makeEngine: MakeEngine
+    let store: ClassifierStore?
 
     /// - Parameters:
     ///   - pool: the configuration's `poolCount` images.
     ///   - test: the configuration's `testCount` images.
+    ///   - store: where classifiers are taken from and kept for other trials; nil for nowhere. No
+    ///     result depends on it.
     ///   - makeEngine: called once per run.
     public init(
         configuration: TrialConfiguration, pool: ImageSet, test: ImageSet,
-        makeEngine: @escaping MakeEngine
+        store: ClassifierStore? = nil, makeEngine: @escaping MakeEngine
     ) throws(ExperimentError) {
         try configuration.check()
         for (images, part, count) in [
@@ -34,6 +37,7 @@ public struct Experiment {
         self.configuration = configuration
         self.pool = pool
         self.test = test
+        self.store = store
         self.makeEngine = makeEngine
     }
 

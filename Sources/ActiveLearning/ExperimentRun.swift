@@ -12,6 +12,8 @@ struct ExperimentRun {
     private var pool: LabelledPool
     private var strategy: any QueryStrategy
     private var results: [CycleResult]
+    /// What the next training builds on.
+    private var key: ClassifierKey
 
     init(
         experiment: Experiment, engine: any ClassifierEngine, observer: ExperimentObserver,
@@ -33,6 +35,8 @@ struct ExperimentRun {
             strategy = configuration.strategy(drawingFrom: generator)
             results = []
         }
+        key = ClassifierKey(configuration, platform: experiment.store?.platform ?? "")
+        for result in results { key.append(labelledSet: result.labelledDigest) }
     }
 
     private var configuration: TrialConfiguration { experiment.configuration }
@@ -49,26 +53,51 @@ struct ExperimentRun {
     mutating func runCycle() throws(ExperimentError) -> CycleResult {
         let cycle = results.count + 1
         let labelled = pool.sortedLabelled
+        let labelledDigest = digest(ofIndices: labelled).hexadecimal
+        key.append(labelledSet: labelledDigest)
         let clock = ContinuousClock()
         let start = clock.now
 
-        let trainLoss = try train(on: labelled, cycle: cycle)
+        let shared = cycle <= ClassifierStore.sharedCycleCount ? try takeClassifier() : nil
+        let trainLoss =
+            if let shared { shared.trainLoss } else { try train(on: labelled, cycle: cycle) }
         let trained = clock.now
 
-        let (correct, testLoss) = try evaluate(cycle: cycle)
+        let (correct, testLoss) =
+            if let shared { (shared.correct, shared.testLoss) } else { try evaluate(cycle: cycle) }
+        let network = try networkState()
+        if shared == nil, cycle <= ClassifierStore.sharedCycleCount {
+            experiment.store?.save(
+                TrainedClassifier(
+                    network: network, trainLoss: trainLoss, correct: correct, testLoss: testLoss),
+                as: key)
+        }
         let evaluated = clock.now
 
         let query = cycle < study.cycles ? try buyLabels(cycle: cycle) : nil
         let result = CycleResult(
             cycle: cycle, labelled: labelled.count, correct: correct,
             total: experiment.test.count, testLoss: testLoss, trainLoss: trainLoss,
-            labelledDigest: digest(ofIndices: labelled).hexadecimal,
-            weightsDigest: try networkState().digest.hexadecimal, query: query,
-            trainSeconds: (trained - start).seconds,
+            labelledDigest: labelledDigest, weightsDigest: network.digest.hexadecimal,
+            query: query, trainSeconds: (trained - start).seconds,
             evaluateSeconds: (evaluated - trained).seconds,
-            querySeconds: query == nil ? 0 : (clock.now - evaluated).seconds)
+            querySeconds: query == nil ? 0 : (clock.now - evaluated).seconds,
+            isShared: shared == nil ? nil : true)
         results.append(result)
         return result
+    }
+
+    /// Loads the classifier that another trial with the same labelled sets has trained, if any.
+    private func takeClassifier() throws(ExperimentError) -> TrainedClassifier? {
+        guard let found = experiment.store?.classifier(key, network: experiment.network) else {
+            return nil
+        }
+        do {
+            try engine.load(found.network)
+        } catch {
+            throw .classifier(error)
+        }
+        return found
     }
 
     /// - Parameter labelled: sorted pool indices.
@@ -159,6 +188,7 @@ struct ExperimentRun {
         let picks = try strategy.picks(
             for: QueryRequest(
                 seed: configuration.seed, cycle: cycle, unlabelled: pool.unlabelled,
+                labelled: pool.sortedLabelled,
                 count: min(configuration.addendumCount, pool.unlabelled.count), labels: labels,
                 classifier: classifier))
         let isWrong: [Bool]
@@ -175,8 +205,9 @@ struct ExperimentRun {
         let wrongCount = isWrong.count { $0 }
         return QueryResult(
             picks: picks.indices, hitRate: Double(wrongCount) / Double(max(1, isWrong.count)),
-            classCounts: classCounts, meanQ: picks.meanQ, firstLoss: picks.firstLoss,
-            lastLoss: picks.lastLoss)
+            classCounts: classCounts, classEntropy: shareEntropy(classCounts), meanQ: picks.meanQ,
+            firstLoss: picks.firstLoss, lastLoss: picks.lastLoss, auc: picks.auc,
+            lambda: picks.lambda)
     }
 
     private func classifier(of images: ImageSet, cycle: Int) -> PoolClassifier {
@@ -205,20 +236,28 @@ extension TrialConfiguration {
         switch strategy {
         case .random: strategy(from: .random(generator))
         case .dqn: strategy(from: .dqn(nil))
+        case .dqnWarm: strategy(from: .dqnWarm(nil))
+        case .entropy, .leastConfidence, .margin, .kCenter, .badge: strategy(from: .none)
         }
     }
 
     /// The strategy as it was after a query.
     fileprivate func strategy(from state: StrategyState) -> any QueryStrategy {
-        switch (strategy, state) {
-        case (.random, .random(let generator)):
-            return RandomStrategy(generator: generator)
+        let transform = studyProtocol.poolTransform
+        return switch (strategy, state) {
+        case (.random, .random(let generator)): RandomStrategy(generator: generator)
+        case (.entropy, .none): UncertaintyStrategy(measure: .entropy, poolTransform: transform)
+        case (.leastConfidence, .none):
+            UncertaintyStrategy(measure: .leastConfidence, poolTransform: transform)
+        case (.margin, .none): UncertaintyStrategy(measure: .margin, poolTransform: transform)
+        case (.kCenter, .none): KCenterStrategy(poolTransform: transform)
+        case (.badge, .none): BADGEStrategy(poolTransform: transform)
         case (.dqn(let gradientSteps), .dqn(let learner)):
-            return DQNStrategy(
-                gradientSteps: gradientSteps, poolTransform: studyProtocol.poolTransform,
-                learner: learner)
-        default:
-            preconditionFailure("the state of another strategy than \(strategy.label)")
+            DQNStrategy(
+                gradientSteps: gradientSteps, poolTransform: transform, learner: learner)
+        case (.dqnWarm(let gradientSteps), .dqnWarm(let known)):
+            WarmDQNStrategy(gradientSteps: gradientSteps, known: known)
+        default: preconditionFailure("the state of another strategy than \(strategy.label)")
         }
     }
 }

@@ -15,6 +15,7 @@ struct PoolClassifier {
     let shouldStop: () -> Bool
 
     var classCount: Int { engine.network.classes }
+    var featureCount: Int { engine.network.featureCount }
 
     /// The logits of images in the network's evaluation mode.
     ///
@@ -25,10 +26,52 @@ struct PoolClassifier {
     func logits(
         of indices: [Int], augmentation: () -> Augmentation = { .none }
     ) throws(ExperimentError) -> [Float] {
+        var logits = [Float](repeating: 0, count: indices.count * classCount)
+        try forEachBatch(of: indices, augmentation) {
+            images, first, count throws(ExperimentError) in
+            var batch = [Float](repeating: 0, count: count * classCount)
+            var span = batch.mutableSpan
+            do throws(ClassifierError) {
+                try engine.evaluate(images: images, imageCount: count, logits: &span)
+            } catch {
+                throw .classifier(error)
+            }
+            try copy(batch, to: &logits, at: first * classCount)
+        }
+        return logits
+    }
+
+    /// The logits and what the linear layer saw, `(indices.count, features)`.
+    func outputs(
+        of indices: [Int], augmentation: () -> Augmentation = { .none }
+    ) throws(ExperimentError) -> (logits: [Float], features: [Float]) {
+        var logits = [Float](repeating: 0, count: indices.count * classCount)
+        var features = [Float](repeating: 0, count: indices.count * featureCount)
+        try forEachBatch(of: indices, augmentation) {
+            images, first, count throws(ExperimentError) in
+            var batchLogits = [Float](repeating: 0, count: count * classCount)
+            var batchFeatures = [Float](repeating: 0, count: count * featureCount)
+            var logitSpan = batchLogits.mutableSpan
+            var featureSpan = batchFeatures.mutableSpan
+            do throws(ClassifierError) {
+                try engine.evaluate(
+                    images: images, imageCount: count, logits: &logitSpan, features: &featureSpan)
+            } catch {
+                throw .classifier(error)
+            }
+            try copy(batchLogits, to: &logits, at: first * classCount)
+            try copy(batchFeatures, to: &features, at: first * featureCount)
+        }
+        return (logits, features)
+    }
+
+    /// Assembles batches and hands each on with the place of its first image and their number.
+    private func forEachBatch(
+        of indices: [Int], _ augmentation: () -> Augmentation,
+        _ body: (Span<Float>, Int, Int) throws(ExperimentError) -> Void
+    ) throws(ExperimentError) {
         var batch = [Float](
             repeating: 0, count: min(batchSize, indices.count) * BatchAssembly.imageFloatCount)
-        var logits = [Float](repeating: 0, count: indices.count * classCount)
-        var batchLogits = [Float](repeating: 0, count: min(batchSize, indices.count) * classCount)
         for start in stride(from: 0, to: indices.count, by: batchSize) {
             guard !shouldStop() else { throw .stopped(cycle: cycle) }
             let count = min(batchSize, indices.count - start)
@@ -36,30 +79,17 @@ struct PoolClassifier {
             for slot in 0..<count {
                 assembly.write(indices[start + slot], augmentation(), toSlot: slot, of: &images)
             }
-            try evaluate(images.span, count: count, logits: &batchLogits)
-            for index in 0..<count * classCount {
-                let logit = batchLogits[index]
-                guard logit.isFinite else { throw .diverged(cycle: cycle) }
-                logits[start * classCount + index] = logit
-            }
+            try body(
+                batch.span.extracting(0..<count * BatchAssembly.imageFloatCount), start, count)
         }
-        return logits
     }
 
-    /// - Parameter images: the first `count` images of the span count.
-    private func evaluate(
-        _ images: Span<Float>, count: Int, logits: inout [Float]
+    private func copy(
+        _ batch: [Float], to values: inout [Float], at start: Int
     ) throws(ExperimentError) {
-        if logits.count != count * classCount {
-            logits = [Float](repeating: 0, count: count * classCount)
-        }
-        var result = logits.mutableSpan
-        do {
-            try engine.evaluate(
-                images: images.extracting(0..<count * BatchAssembly.imageFloatCount),
-                imageCount: count, logits: &result)
-        } catch {
-            throw .classifier(error)
+        for index in batch.indices {
+            guard batch[index].isFinite else { throw .diverged(cycle: cycle) }
+            values[start + index] = batch[index]
         }
     }
 }

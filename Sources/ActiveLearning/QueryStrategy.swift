@@ -18,6 +18,8 @@ struct QueryRequest {
     let cycle: Int
     /// Unlabelled pool indices in the pool's own order.
     let unlabelled: [Int]
+    /// Labelled pool indices, sorted.
+    let labelled: [Int]
     /// Labels to buy, at most `unlabelled.count`.
     let count: Int
     /// The classes of the whole pool; a strategy looks at those of its picks alone.
@@ -34,11 +36,37 @@ struct QueryRequest {
     func logits(
         of indices: [Int], through transform: PoolTransform, purpose: RandomPurpose
     ) throws(ExperimentError) -> [Float] {
+        try withAugmentation(through: transform, purpose: purpose) {
+            augmentation throws(ExperimentError) in
+            try classifier.logits(of: indices, augmentation: augmentation)
+        }
+    }
+
+    /// Some rows of the candidates' logits.
+    func rows(_ positions: [Int], of logits: [Float]) -> [Float] {
+        let length = classifier.classCount
+        return positions.flatMap { logits[$0 * length..<($0 + 1) * length] }
+    }
+
+    /// The same with what the linear layer saw, `(indices.count, features)`.
+    func outputs(
+        of indices: [Int], through transform: PoolTransform, purpose: RandomPurpose
+    ) throws(ExperimentError) -> (logits: [Float], features: [Float]) {
+        try withAugmentation(through: transform, purpose: purpose) {
+            augmentation throws(ExperimentError) in
+            try classifier.outputs(of: indices, augmentation: augmentation)
+        }
+    }
+
+    private func withAugmentation<Result>(
+        through transform: PoolTransform, purpose: RandomPurpose,
+        _ body: (() -> Augmentation) throws(ExperimentError) -> Result
+    ) throws(ExperimentError) -> Result {
         switch transform {
-        case .test: return try classifier.logits(of: indices)
+        case .test: return try body { .none }
         case .train:
             var stream = RandomStream(seed: seed, purpose: purpose, cycle: cycle)
-            return try classifier.logits(of: indices) { stream.augmentation() }
+            return try body { stream.augmentation() }
         }
     }
 }
@@ -53,6 +81,8 @@ struct QueryPicks: Hashable, Sendable {
     var meanQ: Double?
     var firstLoss: Double?
     var lastLoss: Double?
+    var auc: Double?
+    var lambda: Double?
 }
 
 /// The state of a strategy between two cycles, as a value that can be saved.
@@ -62,6 +92,8 @@ enum StrategyState: Hashable, Sendable {
     case random(CPythonRandom)
     /// nil before the first query.
     case dqn(DQNState?)
+    /// nil before the first query.
+    case dqnWarm(WarmDQNState?)
 }
 
 extension PoolClassifier {

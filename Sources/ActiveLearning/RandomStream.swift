@@ -1,3 +1,5 @@
+import Glibc
+
 /// What random numbers are for. The numbers are part of every result: never change or reuse one.
 public enum RandomPurpose: UInt32, CaseIterable, Hashable, Sendable {
     /// The classifier's initial parameters.
@@ -16,6 +18,14 @@ public enum RandomPurpose: UInt32, CaseIterable, Hashable, Sendable {
     case replaySampling = 7
     /// The samples that enter the replay buffer as not picked.
     case negativesSampling = 8
+    /// The batches of the regression that warms up the Q-network of `dqn_warm`.
+    case warmStart = 9
+    /// The noise by which `dqn_warm` samples in proportion to its score.
+    case powerSampling = 10
+    /// The samples that `dqn_warm` picks whatever their score.
+    case uniformSampling = 11
+    /// The seeds of clusters that `badge` picks.
+    case clusterSeeding = 12
 }
 
 /// A named sequence of random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random
@@ -52,6 +62,17 @@ public struct RandomStream: Sendable {
 
     /// Uniform in 0..<1, a multiple of 2⁻²⁴.
     public mutating func uniform() -> Float { Float(nextWord() >> 8) * 0x1p-24 }
+
+    /// Uniform in 0..<1, a multiple of 2⁻⁵³.
+    public mutating func fraction() -> Double {
+        let high = UInt64(nextWord())
+        return Double((high << 32 | UInt64(nextWord())) >> 11) * 0x1p-53
+    }
+
+    /// A Gumbel variate: −ln(−ln u) of a uniform u, never 0 nor 1.
+    public mutating func gumbel() -> Double {
+        -log(-log((Double(nextWord()) + 0.5) * 0x1p-32))
+    }
 
     /// Uniform in −bound...bound.
     public mutating func uniform(within bound: Float) -> Float { (2 * uniform() - 1) * bound }

@@ -36,7 +36,7 @@ extension Coordinator {
 
     private mutating func expand(_ stage: Stage, of dataset: DatasetName) {
         if let source = stage.source, choice(of: stage, dataset) == nil {
-            guard let wins = wins(of: source, dataset) else { return }
+            guard let wins = wins(of: source, dataset, stage.choosingLearner) else { return }
             commit(
                 .stepsChosen(
                     StepsChosen(
@@ -57,15 +57,18 @@ extension Coordinator {
         }
     }
 
-    /// The wins per gradient step in a stage, when all its trials of the dataset are done.
-    private func wins(of source: String, _ dataset: DatasetName) -> GradientStepWins? {
+    /// The wins per gradient step of a learner in a stage, when all the stage's trials of the dataset
+    /// are done.
+    private func wins(
+        of source: String, _ dataset: DatasetName, _ learner: Learner?
+    ) -> GradientStepWins? {
         let trials = trials(of: source, dataset)
         guard !trials.isEmpty, trials.allSatisfy({ $0?.state == .done }) else { return nil }
         var curves: [LearningCurve] = []
         for trial in trials {
-            guard let trial, let steps = trial.configuration.strategy.gradientSteps else {
-                continue
-            }
+            guard let trial, let steps = trial.configuration.strategy.gradientSteps,
+                trial.configuration.strategy.name == learner?.rawValue
+            else { continue }
             let correct = trial.cycles.map { $0!.result.correct }
             if let index = curves.firstIndex(where: { $0.gradientSteps == steps }) {
                 curves[index].correct += correct

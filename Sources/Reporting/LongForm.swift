@@ -4,7 +4,8 @@ import SweepModel
 private let columns = [
     "trial", "dataset", "strategy", "gradient_steps", "seed", "time_seeded", "stage", "cycle",
     "labelled", "correct", "total", "accuracy", "test_loss", "train_loss", "seconds", "host",
-    "attempt", "labelled_digest", "weights_digest", "state", "settings",
+    "attempt", "labelled_digest", "weights_digest", "hit_rate", "class_counts", "class_entropy",
+    "mean_q", "first_loss", "last_loss", "auc", "lambda", "state", "settings",
 ]
 
 extension Report {
@@ -36,9 +37,9 @@ extension Report {
         return text
     }
 
-    /// From `cycle` to `weights_digest`.
+    /// From `cycle` to `lambda`.
     private static let resultColumnCount =
-        columns.firstIndex(of: "weights_digest")! - columns.firstIndex(of: "cycle")! + 1
+        columns.firstIndex(of: "lambda")! - columns.firstIndex(of: "cycle")! + 1
 
     private func append(_ cycle: CycleRecord, to text: inout String) {
         let result = cycle.result
@@ -46,7 +47,19 @@ extension Report {
         text += "\(result.accuracy),\(field(result.testLoss)),\(field(result.trainLoss)),"
         text += "\(field(result.seconds)),"
         text += "\(quoted(cycle.host)),\(cycle.attempt),"
-        text += "\(quoted(result.labelledDigest)),\(quoted(result.weightsDigest))"
+        text += "\(quoted(result.labelledDigest)),\(quoted(result.weightsDigest)),"
+        append(result.query, to: &text)
+    }
+
+    /// From `hit_rate` to `lambda`.
+    private func append(_ query: QueryResult?, to text: inout String) {
+        let counts = query?.classCounts.map(String.init).joined(separator: " ") ?? ""
+        let numbers = [
+            query?.classEntropy, query?.meanQ, query?.firstLoss, query?.lastLoss, query?.auc,
+            query?.lambda,
+        ]
+        text += "\(query.map { field($0.hitRate) } ?? ""),\(counts),"
+        text += numbers.map { $0.map(field) ?? "" }.joined(separator: ",")
     }
 
     /// Empty where a file of runs did not say.

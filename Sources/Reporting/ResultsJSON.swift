@@ -73,11 +73,27 @@ extension Report {
             writer.field("host", cycle.host)
             writer.field("labelled", result.labelled)
             writer.field("labelled_digest", result.labelledDigest)
+            writer.key("query")
+            if let query = result.query { write(query, to: &writer) } else { writer.null() }
             writer.field("seconds", result.seconds)
+            writer.field("shared", result.isShared == true)
             writer.field("test_loss", result.testLoss)
             writer.field("total", result.total)
             writer.field("train_loss", result.trainLoss)
             writer.field("weights_digest", result.weightsDigest)
+        }
+    }
+    private func write(_ query: QueryResult, to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("auc", query.auc)
+            writer.key("class_counts")
+            writer.array(query.classCounts) { $0.value($1) }
+            writer.field("class_entropy", query.classEntropy)
+            writer.field("first_loss", query.firstLoss)
+            writer.field("hit_rate", query.hitRate)
+            writer.field("lambda", query.lambda)
+            writer.field("last_loss", query.lastLoss)
+            writer.field("mean_q", query.meanQ)
         }
     }
 }

@@ -166,14 +166,14 @@ private struct RunsFileReader {
 
     private func strategy(_ row: CommaSeparatedRow) throws(RunsFileError) -> Strategy {
         let name = field(row, ["method", "strategy"])
-        switch name {
-        case "random": return .random
-        case "dqn": return .dqn(gradientSteps: try integer(row, ["gradient_steps"]))
-        default:
+        let gradientSteps =
+            Learner(rawValue: name) == nil ? nil : try integer(row, ["gradient_steps"])
+        guard let strategy = Strategy(name: name, gradientSteps: gradientSteps) else {
             throw failure(
                 row, "unknown strategy '\(name)'",
                 hint: "known are \(Strategy.names.joined(separator: ", "))")
         }
+        return strategy
     }
 
     private func cycles(
@@ -216,12 +216,32 @@ private struct RunsFileReader {
             correct: correct, total: total, testLoss: try number(row, ["test_loss"]),
             trainLoss: try number(row, ["train_loss", "train_loss_epoch200"]),
             labelledDigest: field(row, ["labelled_digest"]),
-            weightsDigest: field(row, ["weights_digest"]), query: nil,
+            weightsDigest: field(row, ["weights_digest"]), query: try query(row),
             trainSeconds: try number(row, ["train_seconds", "seconds"]), evaluateSeconds: 0,
             querySeconds: 0)
         return CycleRecord(
             result: result, attempt: try integer(row, ["attempt"], default: 1),
             host: field(row, ["host"]))
+    }
+
+    /// What the file tells of the query, which are not the picks; nil where it tells nothing.
+    private func query(_ row: CommaSeparatedRow) throws(RunsFileError) -> QueryResult? {
+        guard !field(row, ["hit_rate"]).isEmpty else { return nil }
+        var counts: [Int] = []
+        for text in field(row, ["class_counts"]).split(separator: " ") {
+            guard let count = Int(text), count >= 0 else {
+                throw failure(row, "'\(text)' in column 'class_counts' is not a count")
+            }
+            counts.append(count)
+        }
+        func optional(_ name: String) throws(RunsFileError) -> Double? {
+            field(row, [name]).isEmpty ? nil : try number(row, [name])
+        }
+        return QueryResult(
+            picks: [], hitRate: try number(row, ["hit_rate"]), classCounts: counts,
+            classEntropy: try optional("class_entropy"), meanQ: try optional("mean_q"),
+            firstLoss: try optional("first_loss"), lastLoss: try optional("last_loss"),
+            auc: try optional("auc"), lambda: try optional("lambda"))
     }
 
     /// An accuracy in percent as the count that it is.

@@ -6,28 +6,41 @@ public struct QueryResult: Codable, Hashable, Sendable {
     public var hitRate: Double
     /// The picks per class.
     public var classCounts: [Int]
+    /// The entropy −Σ f·ln f of the classes' shares f of the picks, in nats: ln C if they are even, 0
+    /// if all picks are of one class or there are none. nil in older results.
+    public var classEntropy: Double?
     /// The mean Q(s, 1) of the picks; nil for a strategy without a Q-network.
     public var meanQ: Double?
     /// The Q-network's loss at its first and at its last gradient step; nil without training.
     public var firstLoss: Double?
     public var lastLoss: Double?
+    /// Whether Q(s, 1), before it trained on them, orders the picks that the network got wrong above
+    /// the others: the area under the ROC curve; nil without a Q-network, or if all or none were wrong.
+    public var auc: Double?
+    /// The share of Q in the score of `dqn_warm`, the rest being the margin's.
+    public var lambda: Double?
 
     public init(
-        picks: [Int], hitRate: Double, classCounts: [Int], meanQ: Double? = nil,
-        firstLoss: Double? = nil, lastLoss: Double? = nil
+        picks: [Int], hitRate: Double, classCounts: [Int], classEntropy: Double? = nil,
+        meanQ: Double? = nil, firstLoss: Double? = nil, lastLoss: Double? = nil,
+        auc: Double? = nil, lambda: Double? = nil
     ) {
         self.picks = picks
         self.hitRate = hitRate
         self.classCounts = classCounts
+        self.classEntropy = classEntropy
         self.meanQ = meanQ
         self.firstLoss = firstLoss
         self.lastLoss = lastLoss
+        self.auc = auc
+        self.lambda = lambda
     }
 
     enum CodingKeys: String, CodingKey {
-        case picks
+        case picks, auc, lambda
         case hitRate = "hit_rate"
         case classCounts = "class_counts"
+        case classEntropy = "class_entropy"
         case meanQ = "mean_q"
         case firstLoss = "first_loss"
         case lastLoss = "last_loss"
@@ -56,11 +69,14 @@ public struct CycleResult: Codable, Hashable, Sendable {
     public var trainSeconds: Double
     public var evaluateSeconds: Double
     public var querySeconds: Double
+    /// true if the network was taken from another trial with the same labelled sets instead of being
+    /// trained again, which gives the same numbers sooner; nil if it was trained.
+    public var isShared: Bool?
 
     public init(
         cycle: Int, labelled: Int, correct: Int, total: Int, testLoss: Double, trainLoss: Double,
         labelledDigest: String, weightsDigest: String, query: QueryResult?, trainSeconds: Double,
-        evaluateSeconds: Double, querySeconds: Double
+        evaluateSeconds: Double, querySeconds: Double, isShared: Bool? = nil
     ) {
         self.cycle = cycle
         self.labelled = labelled
@@ -74,6 +90,7 @@ public struct CycleResult: Codable, Hashable, Sendable {
         self.trainSeconds = trainSeconds
         self.evaluateSeconds = evaluateSeconds
         self.querySeconds = querySeconds
+        self.isShared = isShared
     }
 
     enum CodingKeys: String, CodingKey {
@@ -86,6 +103,7 @@ public struct CycleResult: Codable, Hashable, Sendable {
         case trainSeconds = "train_seconds"
         case evaluateSeconds = "evaluate_seconds"
         case querySeconds = "query_seconds"
+        case isShared = "shared"
     }
 
     /// In percent.
@@ -93,12 +111,14 @@ public struct CycleResult: Codable, Hashable, Sendable {
 
     public var seconds: Double { trainSeconds + evaluateSeconds + querySeconds }
 
-    /// Whether another result of the same cycle says the same; how long it took does not count.
+    /// Whether another result of the same cycle says the same; how long it took, and whether it was
+    /// trained for this trial, does not count.
     public func agrees(with other: CycleResult) -> Bool {
         var other = other
         other.trainSeconds = trainSeconds
         other.evaluateSeconds = evaluateSeconds
         other.querySeconds = querySeconds
+        other.isShared = isShared
         return self == other
     }
 }

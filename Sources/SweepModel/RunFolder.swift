@@ -13,6 +13,8 @@ public struct RunFolder: Hashable, Sendable {
     public var endpoint: String { path + "/endpoint" }
     public var models: String { path + "/models" }
     public var checkpoints: String { path + "/checkpoints" }
+    /// Classifiers of the first cycles, for all trials that have the same labelled sets there.
+    public var classifiers: String { path + "/classifiers" }
     public var logs: String { path + "/logs" }
     /// Held by the worker that `launch` started.
     public var workerLock: String { path + "/worker.lock" }

@@ -71,8 +71,13 @@ public struct Stage: Hashable, Sendable {
     }
 
     /// The stage whose best gradient steps this one uses, if any.
-    public var source: String? {
-        for case .dqn(.bestOf(let stage)) in strategies { return stage }
+    public var source: String? { choosing?.source }
+
+    /// The learner whose gradient steps this stage takes from its source; nil without a source.
+    public var choosingLearner: Learner? { choosing?.learner }
+
+    private var choosing: (learner: Learner, source: String)? {
+        for case .learned(let learner, .bestOf(let stage)) in strategies { return (learner, stage) }
         return nil
     }
 
@@ -92,11 +97,12 @@ public struct Stage: Hashable, Sendable {
             }
         let strategies = strategies.flatMap { axis -> [Strategy] in
             switch axis {
-            case .random: return [.random]
-            case .dqn(.fixed(let steps)): return steps.map { .dqn(gradientSteps: $0) }
-            case .dqn(.bestOf):
+            case .plain(let strategy): return [strategy]
+            case .learned(let learner, .fixed(let steps)):
+                return steps.map { learner.strategy(gradientSteps: $0) }
+            case .learned(let learner, .bestOf):
                 precondition(bestGradientSteps != nil, "the best step is chosen before expanding")
-                return [.dqn(gradientSteps: bestGradientSteps!)]
+                return [learner.strategy(gradientSteps: bestGradientSteps!)]
             }
         }
         return seeds.flatMap { seed in
@@ -116,8 +122,8 @@ public struct Stage: Hashable, Sendable {
             }
         let strategyCount = strategies.reduce(0) { count, axis in
             switch axis {
-            case .random, .dqn(.bestOf): count + 1
-            case .dqn(.fixed(let steps)): count + steps.count
+            case .plain, .learned(_, .bestOf): count + 1
+            case .learned(_, .fixed(let steps)): count + steps.count
             }
         }
         return seedCount * strategyCount
@@ -133,8 +139,9 @@ public enum SeedAxis: Hashable, Sendable {
 }
 
 public enum StrategyAxis: Hashable, Sendable {
-    case random
-    case dqn(GradientStepAxis)
+    /// A strategy without settings.
+    case plain(Strategy)
+    case learned(Learner, GradientStepAxis)
 }
 
 public enum GradientStepAxis: Hashable, Sendable {

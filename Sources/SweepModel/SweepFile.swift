@@ -136,33 +136,36 @@ public struct SweepFile {
     ) throws(SweepFileError) -> StrategyAxis {
         guard let mapping = node.mapping else {
             let name = try strategyName(node)
-            guard name == "random" else {
+            guard let strategy = Strategy(name: name, gradientSteps: nil) else {
                 throw error(
-                    "strategy 'dqn' needs its gradient steps", at: node,
-                    hint: "write: dqn: {gradient_steps: [100, 200]}")
+                    "strategy '\(name)' needs its gradient steps", at: node,
+                    hint: "write: \(name): {gradient_steps: [100, 200]}")
             }
-            return .random
+            return .plain(strategy)
         }
         guard mapping.count == 1, let (key, value) = mapping.first else {
             throw error("a strategy is one word, or one word with its settings", at: node)
         }
-        guard try strategyName(key) == "dqn" else {
-            throw error("strategy 'random' has no settings", at: value)
+        let name = try strategyName(key)
+        guard let learner = Learner(rawValue: name) else {
+            throw error("strategy '\(name)' has no settings", at: value)
         }
-        let settings = try YAMLMapping(value, what: "dqn", keys: ["gradient_steps"], file: self)
+        let settings = try YAMLMapping(value, what: name, keys: ["gradient_steps"], file: self)
         let steps = try settings.required("gradient_steps")
         if steps.mapping != nil {
             let source = try YAMLMapping(
                 steps, what: "gradient_steps", keys: ["best_of"], file: self)
-            return .dqn(
+            return .learned(
+                learner,
                 .bestOf(
                     stage: try sourceStage(
-                        source.required("best_of"), datasets: datasets, after: earlier)))
+                        source.required("best_of"), of: learner, datasets: datasets, after: earlier)
+                ))
         }
         let counts = try unique(steps, what: "gradient_steps") { node throws(SweepFileError) in
             try integer(node, what: "gradient_steps", in: 0...1_000_000)
         }
-        return .dqn(.fixed(counts))
+        return .learned(learner, .fixed(counts))
     }
 
     private func strategyName(_ node: Node) throws(SweepFileError) -> String {
@@ -174,19 +177,21 @@ public struct SweepFile {
     }
 
     private func sourceStage(
-        _ node: Node, datasets: [DatasetName], after earlier: [Stage]
+        _ node: Node, of learner: Learner, datasets: [DatasetName], after earlier: [Stage]
     ) throws(SweepFileError) -> String {
         let name = try word(node, what: "best_of")
         guard let source = earlier.first(where: { $0.name == name }) else {
             throw unknown("earlier stage", name, among: earlier.map(\.name), at: node)
         }
         let hasSteps = source.strategies.contains { axis in
-            if case .dqn(.fixed) = axis { true } else { false }
+            if case .learned(learner, .fixed) = axis { true } else { false }
         }
         guard hasSteps else {
             throw error(
-                "stage '\(name)' tries no gradient steps to choose from", at: node,
-                hint: "give it a strategy such as dqn: {gradient_steps: [100, 200]}")
+                "stage '\(name)' tries no gradient steps of \(learner.rawValue) to choose from",
+                at: node,
+                hint: "give it a strategy such as \(learner.rawValue): {gradient_steps: [100, 200]}"
+            )
         }
         guard !source.seeds.isTime else {
             throw error(
@@ -205,19 +210,28 @@ public struct SweepFile {
     ) throws(SweepFileError) {
         for other in earlier {
             switch (axis, other) {
-            case (.random, .random):
-                throw error("'random' is listed twice: its trials would be the same", at: node)
-            case (.dqn(.fixed(let steps)), .dqn(.fixed(let others))):
+            case (.plain(let strategy), .plain(let other)) where strategy == other:
+                throw error(
+                    "'\(strategy.name)' is listed twice: its trials would be the same", at: node)
+            case (
+                .learned(let learner, .fixed(let steps)),
+                .learned(let otherLearner, .fixed(let others))
+            ) where learner == otherLearner:
                 for count in steps where others.contains(count) {
                     throw error(
-                        "dqn with \(count) gradient steps is listed twice: its trials would be the "
-                            + "same", at: node)
+                        "\(learner.rawValue) with \(count) gradient steps is listed twice: its "
+                            + "trials would be the same", at: node)
                 }
-            case (.dqn, .dqn):
+            case (.learned(let learner, _), .learned(let other, _)) where learner == other:
                 throw error(
                     "a stage takes its gradient steps from a list or from an earlier stage, not both",
                     at: node)
-            case (.random, .dqn), (.dqn, .random): break
+            case (.learned(let learner, .bestOf), .learned(let other, .bestOf)):
+                throw error(
+                    "a stage takes the best gradient steps of one strategy, not of both "
+                        + "\(other.rawValue) and \(learner.rawValue)", at: node,
+                    hint: "move \(learner.rawValue) to a stage of its own")
+            default: break
             }
         }
     }

@@ -37,16 +37,19 @@ public struct ChildTask: Codable, Hashable, Sendable {
     public var modelPath: String
     /// Where the state after every cycle goes, and is taken up from.
     public var checkpointPath: String
+    /// Where classifiers are shared with other trials; nil for nowhere.
+    public var classifierFolder: String?
     /// Where datasets are looked for first; nil for the usual places.
     public var dataFolder: String?
 
     public init(
         configuration: TrialConfiguration, modelPath: String, checkpointPath: String,
-        dataFolder: String?
+        classifierFolder: String?, dataFolder: String?
     ) {
         self.configuration = configuration
         self.modelPath = modelPath
         self.checkpointPath = checkpointPath
+        self.classifierFolder = classifierFolder
         self.dataFolder = dataFolder
     }
 }

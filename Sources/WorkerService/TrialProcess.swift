@@ -35,7 +35,7 @@ final class TrialProcess {
             configuration: assignment.configuration,
             modelPath: folder.model(of: lease.trial),
             checkpointPath: folder.checkpoint(of: lease.trial),
-            dataFolder: settings.dataFolder)
+            classifierFolder: folder.classifiers, dataFolder: settings.dataFolder)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
         process.say(String(decoding: try! encoder.encode(task), as: UTF8.self))

@@ -78,7 +78,10 @@ final class LaunchDisplay {
     private func show(_ accepted: CycleAccepted, _ coordinator: Coordinator) {
         let result = accepted.result
         let trial = coordinator.history[accepted.trial]!.configuration
-        stepsHere += trial.expectedImageSteps(inCycle: result.cycle)
+        // What was trained for another trial tells nothing of the speed.
+        if result.isShared != true {
+            stepsHere += trial.expectedImageSteps(inCycle: result.cycle)
+        }
         let accuracy = String(format: "%6.2f %%", result.accuracy)
         let seconds = String(format: "%.1f s", result.seconds)
         say(

@@ -13,6 +13,8 @@ struct TrialRun {
     var checkpointPath: String?
     /// nil keeps no model.
     var modelPath: String?
+    /// nil shares no classifiers with other trials.
+    var classifierFolder: String?
 
     enum Failure: Error {
         /// The configuration cannot work: another attempt would fail in the same way.
@@ -81,7 +83,7 @@ struct TrialRun {
         }
         do throws(ExperimentError) {
             let experiment = try Experiment(
-                configuration: configuration, pool: data.pool, test: data.test
+                configuration: configuration, pool: data.pool, test: data.test, store: store
             ) { network, state throws(ClassifierError) -> any ClassifierEngine in
                 try configuration.studyProtocol.engine.make(
                     network, state, configuration.studyProtocol.precision)
@@ -93,6 +95,16 @@ struct TrialRun {
             case .stopped: throw .stopped
             case .invalidSetting, .wrongImages, .diverged: throw .user(error)
             case .classifier: throw .other(error)
+            }
+        }
+    }
+
+    private var store: ClassifierStore? {
+        classifierFolder.map { folder in
+            ClassifierStore(
+                folder: folder, platform: "alsweep \(softwareVersion); \(numericPlatform())"
+            ) { error in
+                print("warning: a classifier is not shared: \(error)", to: &StandardError.stream)
             }
         }
     }

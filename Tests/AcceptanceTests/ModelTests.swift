@@ -10,10 +10,16 @@ extension Acceptance {
             "--learning-rate", "0.05", "--output-mode", "json",
         ]
 
+        private var decoder: JSONDecoder {
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            return decoder
+        }
+
         private struct Experiment: Decodable {
             struct Cycle: Decodable, Hashable {
                 var correct: Int
-                var weights_digest: String
+                var weightsDigest: String
             }
             var cycles: [Cycle]
         }
@@ -24,7 +30,7 @@ extension Acceptance {
             let result = try Program.run(
                 Self.experiment + ["--output", output] + options, in: folder)
             #expect(result.status == 0, "\(result.errors)")
-            return try JSONDecoder().decode(
+            return try decoder.decode(
                 Experiment.self, from: Data(result.output.utf8)
             ).cycles
         }
@@ -74,13 +80,13 @@ extension Acceptance {
 
         private struct Figures: Decodable {
             var precision: String
-            var images_per_second: Double
-            var peak_gflops: Double
-            var peak_memory_bytes: Int
+            var imagesPerSecond: Double
+            var peakGflops: Double
+            var peakMemoryBytes: Int
             var profile: [String: Double]
             var layers: [Layer]
 
-            struct Layer: Decodable { var forward_ms: Double }
+            struct Layer: Decodable { var forwardMs: Double }
         }
 
         private func bench(
@@ -89,7 +95,7 @@ extension Acceptance {
             let result = try Program.run(
                 ["bench"] + arguments + ["--seconds", "0.2", "--json"], in: folder)
             #expect(result.status == 0, "\(result.errors)")
-            return try JSONDecoder().decode(Figures.self, from: Data(result.output.utf8))
+            return try decoder.decode(Figures.self, from: Data(result.output.utf8))
         }
 
         @Test("a benchmark measures both kinds of work with both engines")
@@ -103,11 +109,11 @@ extension Acceptance {
                             "--processes", "2",
                         ],
                         in: folder)
-                    #expect(figures.images_per_second > 0 && figures.peak_gflops > 0)
-                    #expect(figures.peak_memory_bytes > 1 << 20)
+                    #expect(figures.imagesPerSecond > 0 && figures.peakGflops > 0)
+                    #expect(figures.peakMemoryBytes > 1 << 20)
                     #expect(abs(figures.profile.values.reduce(0, +) - 1) < 1e-6)
                     #expect(figures.layers.count == 20)
-                    #expect(figures.layers.allSatisfy { $0.forward_ms > 0 })
+                    #expect(figures.layers.allSatisfy { $0.forwardMs > 0 })
                 }
             }
         }

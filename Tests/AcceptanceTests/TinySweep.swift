@@ -40,6 +40,14 @@ enum TinySweep {
 
 /// What `collect --format json` says, as far as the tests ask.
 struct Collected: Decodable {
+    struct Query: Decodable, Hashable {
+        var hitRate: Double
+        var classCounts: [Int]
+        var classEntropy: Double
+        var meanQ: Double?
+        var lambda: Double?
+    }
+
     struct Cycle: Decodable, Hashable {
         var cycle: Int
         var labelled: Int
@@ -51,6 +59,8 @@ struct Collected: Decodable {
         var attempt: Int
         var labelledDigest: String
         var weightsDigest: String
+        var shared: Bool
+        var query: Query?
     }
 
     struct Trial: Decodable {

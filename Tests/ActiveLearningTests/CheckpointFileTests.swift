@@ -14,11 +14,11 @@ import Testing
         return try body(folder.appendingPathComponent("trial.safetensors").path)
     }
 
-    static let configurations = [
-        smallConfiguration(.random), smallConfiguration(.dqn(gradientSteps: 5)),
-        smallConfiguration(.dqn(gradientSteps: 5)) { $0.poolTransform = .train },
-        smallConfiguration(.dqn(gradientSteps: 5), seed: 1 << 40) { $0.reset = true },
-    ]
+    static let configurations =
+        allStrategies.map { smallConfiguration($0) } + [
+            smallConfiguration(.dqn(gradientSteps: 5)) { $0.poolTransform = .train },
+            smallConfiguration(.dqn(gradientSteps: 5), seed: 1 << 40) { $0.reset = true },
+        ]
 
     @Test(
         "a run resumed from the file of any cycle equals one without interruption",
@@ -126,7 +126,7 @@ import Testing
             }
             metadata["alsweep_checkpoint"] = "2"
             try Safetensors.write(tensors, metadata: metadata, to: path)
-            #expect(throws: CheckpointError.otherFormat(path: path, found: "2")) {
+            #expect(throws: CheckpointError.otherFormat(path: path, found: "2", expected: "1")) {
                 try ExperimentCheckpoint(contentsOf: path, for: configuration)
             }
         }

@@ -102,6 +102,10 @@ import Testing
             (-values[2 * $0 + 1], $0) < (-values[2 * $1 + 1], $1)
         }
         #expect(query.picks == ranked.prefix(40).map { candidates[$0] })
+        let isWrong = try learner(after).buffer.rewards[80..<120].map { $0 == 1 }
+        let auc = areaUnderROC(
+            scores: ranked.prefix(40).map { values[2 * $0 + 1] }, isPositive: isWrong)
+        #expect(query.auc == auc && auc != nil)
         let meanQ = ranked.prefix(40).reduce(0) { $0 + Double(values[2 * $1 + 1]) } / 40
         #expect(abs(try #require(query.meanQ) - meanQ) < 1e-9)
 

@@ -1,6 +1,7 @@
 import Classifier
 import Datasets
 import Digests
+import Foundation
 import SweepModel
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
 
 /// The invariants that hold at a fixed seed whatever the network, on an engine that runs fast.
 @Suite struct ExperimentTests {
-    static let strategies: [Strategy] = [.random, .dqn(gradientSteps: 0), .dqn(gradientSteps: 20)]
+    static let strategies = allStrategies + [.dqn(gradientSteps: 0), .dqnWarm(gradientSteps: 0)]
 
     @Test("training raises the accuracy, so that the other claims are about a learner")
     func learns() throws {
@@ -21,6 +22,45 @@ import Testing
         #expect(results.allSatisfy { $0.total == 100 })
         #expect(results[3].correct > 40, "chance is 10")
         #expect(results[3].trainLoss < 2.0, "chance is ln 10 = 2.3")
+    }
+
+    @Test("cycle 1 is equal over all strategies", arguments: 0..<2)
+    func firstCycle(_ seed: UInt64) throws {
+        let first = try allStrategies.map {
+            try RecordedRun(smallConfiguration($0, seed: seed) { $0.cycles = 2 }).results
+        }
+        #expect(first.allSatisfy { $0[0].measured == first[0][0].measured })
+        #expect(Set(first.map { $0[1].labelledDigest }).count > 6, "what they buy differs")
+    }
+
+    @Test(
+        "every query logs its hit rate, its classes and their entropy; Q what it knows, too",
+        arguments: strategies)
+    func logs(_ strategy: Strategy) throws {
+        let results = try RecordedRun(smallConfiguration(strategy)).results
+        for result in results.prefix(3) {
+            let query = try #require(result.query)
+            #expect((0...1).contains(query.hitRate))
+            let entropy = query.classCounts.reduce(0.0) { sum, count in
+                let share = Double(count) / 40
+                return count == 0 ? sum : sum - share * log(share)
+            }
+            #expect(abs(try #require(query.classEntropy) - entropy) < 1e-12)
+            let learns = strategy.gradientSteps != nil
+            #expect((query.meanQ != nil) == learns)
+            #expect((query.auc != nil) == learns, "an AUC needs picks of both kinds, as here")
+            #expect((query.firstLoss != nil) == (strategy.gradientSteps ?? 0 > 0))
+            #expect((query.lastLoss != nil) == (query.firstLoss != nil))
+            #expect((query.lambda != nil) == (strategy.name == "dqn_warm"))
+        }
+    }
+
+    @Test("a pool of one image is bought, and then nothing is left", arguments: strategies)
+    func poolOfOne(_ strategy: Strategy) throws {
+        let results = try RecordedRun(smallConfiguration(strategy) { $0.poolLimit = 41 }).results
+        #expect(results.map(\.labelled) == [40, 41, 41, 41])
+        #expect(results.map { $0.query?.picks.count } == [1, 0, 0, nil])
+        #expect(results[0].query?.classEntropy == 0)
     }
 
     @Test("cycle 1 is equal over all strategies, cycle 2 over all gradient steps", arguments: 0..<3)

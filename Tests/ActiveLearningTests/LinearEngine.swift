@@ -186,9 +186,10 @@ struct RecordedRun {
     var results: [CycleResult] { final.results }
 
     init(
-        _ configuration: TrialConfiguration, from checkpoint: ExperimentCheckpoint? = nil
+        _ configuration: TrialConfiguration, from checkpoint: ExperimentCheckpoint? = nil,
+        store: ClassifierStore? = nil
     ) throws {
-        let experiment = try bandedExperiment(configuration)
+        let experiment = try bandedExperiment(configuration, store: store)
         let recorder = Recorder()
         final = try experiment.with(recorder).run(
             from: checkpoint,
@@ -203,18 +204,21 @@ final class Recorder {
     var engine: LinearEngine?
 }
 
-func bandedExperiment(_ configuration: TrialConfiguration) throws -> Experiment {
+func bandedExperiment(
+    _ configuration: TrialConfiguration, store: ClassifierStore? = nil
+) throws -> Experiment {
     try Experiment(
         configuration: configuration,
         pool: bandedImages(configuration.dataset, count: configuration.poolCount, seed: 1),
-        test: bandedImages(configuration.dataset, count: configuration.testCount, seed: 2)
+        test: bandedImages(configuration.dataset, count: configuration.testCount, seed: 2),
+        store: store
     ) { (network, state) throws(ClassifierError) in try LinearEngine(network, state) }
 }
 
 extension Experiment {
     /// The same experiment, whose engine the recorder keeps.
     fileprivate func with(_ recorder: Recorder) throws -> Experiment {
-        try Experiment(configuration: configuration, pool: pool, test: test) {
+        try Experiment(configuration: configuration, pool: pool, test: test, store: store) {
             (network, state) throws(ClassifierError) in
             let engine = try LinearEngine(network, state)
             recorder.engine = engine

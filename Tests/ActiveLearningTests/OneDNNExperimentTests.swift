@@ -61,6 +61,19 @@ import Testing
         #expect(resumed[1].strategy == many[2].strategy)
     }
 
+    @Test("stopped after any cycle and resumed is uninterrupted", arguments: allStrategies)
+    func resumption(_ strategy: Strategy) throws {
+        let whole = try run(configuration(strategy))
+        for checkpoint in whole.dropLast() {
+            let resumed = try run(configuration(strategy), from: checkpoint)
+            let last = try #require(resumed.last)
+            #expect(zip(last.results, whole[2].results).allSatisfy { $0.agrees(with: $1) })
+            #expect(last.network == whole[2].network)
+            #expect(last.strategy == whole[2].strategy)
+            #expect(last.pool == whole[2].pool)
+        }
+    }
+
     @Test("a pool scored in batches has the logits of its images one by one, within rounding")
     func batchedScoring() throws {
         let network = ResNet18(width: 8, classes: 10)

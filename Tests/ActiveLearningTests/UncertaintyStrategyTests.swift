@@ -19,7 +19,8 @@ import Testing
         let strategy = UncertaintyStrategy(measure: measure, poolTransform: transform)
         return try strategy.picks(
             for: QueryRequest(
-                seed: 0, cycle: 1, unlabelled: unlabelled, count: min(count, unlabelled.count),
+                seed: 0, cycle: 1, unlabelled: unlabelled, labelled: [],
+                count: min(count, unlabelled.count),
                 labels: pool.labels, classifier: try classifier(of: pool))
         ).indices
     }

@@ -169,3 +169,21 @@ func addedSeeds() throws {
         scene.coordinator.history.trials.prefix(trials.count).allSatisfy { $0.attempts.count == 1 })
     #expect(scene.coordinator.history.trials.count == trials.count + 2)
 }
+
+@Test("the best steps of a strategy are chosen among its own trials alone")
+func choiceOfOneLearner() {
+    var sweep = Scene.quick
+    sweep.stages[0].strategies.append(.learned(.dqnWarm, .fixed([100, 300])))
+    sweep.stages[1].strategies = [.learned(.dqnWarm, .bestOf(stage: "steps"))]
+    var scene = Scene(sweep)
+    // By steps: 200, which dqn alone has tried, is best, then 300, which dqn_warm alone has.
+    scene.runAll { steps in
+        steps == 200 ? [90, 91, 92] : steps == 300 ? [60, 70, 80] : [50, 60, 70]
+    }
+    #expect(
+        scene.coordinator.history.choices == [
+            StepsChosen(stage: "times", dataset: .fashionmnist, gradientSteps: 300, tied: [300])
+        ])
+    #expect(scene.coordinator.history[TrialID("fashionmnist-dqn_warm300-seed7")]?.state == .done)
+    #expect(scene.coordinator.history.trials.count == 7)
+}

@@ -23,10 +23,10 @@ struct Scene {
             stages: [
                 Stage(
                     name: "steps", datasets: [.fashionmnist], seeds: .fixed([0]),
-                    strategies: [.random, .dqn(.fixed([100, 200]))]),
+                    strategies: [.plain(.random), .learned(.dqn, .fixed([100, 200]))]),
                 Stage(
                     name: "times", datasets: [.fashionmnist], seeds: .time(count: 2),
-                    strategies: [.dqn(.bestOf(stage: "steps"))]),
+                    strategies: [.learned(.dqn, .bestOf(stage: "steps"))]),
             ])
     }()
 

@@ -237,10 +237,57 @@ func hostileText() throws {
     let report = Report(record: sweepRecord([trial]))
     let rows = try commaSeparatedRows(report.render(.csv), file: "results.csv")
     #expect(rows.count == 4)
-    #expect(Set(rows.map(\.fields.count)) == [21])
+    #expect(Set(rows.map(\.fields.count)) == [29])
     #expect(rows[1].fields[15] == host)
     let value = try JSONSerialization.jsonObject(with: Data(report.render(.json).utf8))
     let trials = try #require((value as? [String: Any])?["trials"] as? [[String: Any]])
     let cycles = try #require(trials[0]["cycles"] as? [[String: Any]])
     #expect(cycles[0]["host"] as? String == host)
+}
+
+/// Every number that a query may have, and one of a file from before there were all of them.
+private func queriedTrial() -> TrialRecord {
+    var trial = trialRecord(.dqnWarm(gradientSteps: 100), correct: [10, 20, 30])
+    trial.cycles[0].result.query = QueryResult(
+        picks: [7, 3, 5], hitRate: 2.0 / 3, classCounts: [2, 0, 1], classEntropy: 0.636514168294813,
+        meanQ: 0.25, firstLoss: 0.5, lastLoss: 0.125, auc: 0.75, lambda: 0.2)
+    trial.cycles[1].result.query = QueryResult(
+        picks: [1, 2], hitRate: 0.5, classCounts: [1, 1, 0])
+    return trial
+}
+
+@Test("the JSON has every cycle's query: what a strategy bought and how sure it was")
+func queriesInJSON() throws {
+    let text = Report(record: sweepRecord([queriedTrial()])).render(.json)
+    let value = try JSONSerialization.jsonObject(with: Data(text.utf8))
+    let trials = try #require((value as? [String: Any])?["trials"] as? [[String: Any]])
+    let cycles = try #require(trials[0]["cycles"] as? [[String: Any]])
+    let query = try #require(cycles[0]["query"] as? [String: Any])
+    #expect(query["hit_rate"] as? Double == 2.0 / 3)
+    #expect(query["class_counts"] as? [Int] == [2, 0, 1])
+    #expect(query["class_entropy"] as? Double == 0.636514168294813)
+    #expect(query["mean_q"] as? Double == 0.25)
+    #expect(query["first_loss"] as? Double == 0.5 && query["last_loss"] as? Double == 0.125)
+    #expect(query["auc"] as? Double == 0.75 && query["lambda"] as? Double == 0.2)
+    let older = try #require(cycles[1]["query"] as? [String: Any])
+    #expect(older["auc"] is NSNull && older["hit_rate"] as? Double == 0.5)
+    #expect(cycles[2]["query"] is NSNull)
+}
+
+@Test("the long form has the queries, and reads them back but for the picks")
+func queriesInLongForm() throws {
+    let text = Report(record: sweepRecord([queriedTrial()])).render(.csv)
+    let read = try SweepRecord(runs: text, file: "results.csv")
+    let queries = read.trials[0].cycles.map(\.result.query)
+    var expected = queriedTrial().cycles.map(\.result.query)
+    expected[0]?.picks = []
+    expected[1]?.picks = []
+    #expect(queries == expected)
+    #expect(Report(record: read).render(.csv) == text)
+    let broken = text.replacing(",2 0 1,", with: ",2 x 1,")
+    #expect(broken != text)
+    let error = #expect(throws: RunsFileError.self) {
+        try SweepRecord(runs: broken, file: "results.csv")
+    }
+    #expect(error?.problem == "'x' in column 'class_counts' is not a count")
 }

@@ -64,6 +64,18 @@ private let mistakes: [(String, String, String, Int)] = [
     ("- random", "- randm", "unknown strategy 'randm' (did you mean 'random'?)", 9),
     ("- random", "- random\n      - random", "'random' is listed twice", 10),
     ("- random", "- dqn", "strategy 'dqn' needs its gradient steps", 9),
+    ("- random", "- dqn_warm", "strategy 'dqn_warm' needs its gradient steps", 9),
+    ("- random", "- k_centre", "unknown strategy 'k_centre' (did you mean 'k_center'?)", 9),
+    ("- random", "- margins", "unknown strategy 'margins' (did you mean 'margin'?)", 9),
+    ("- random", "- badge\n      - badge", "'badge' is listed twice", 10),
+    ("- random", "- badge: {gradient_steps: [5]}", "strategy 'badge' has no settings", 9),
+    ("- random", "- dqn_warm: {steps: [5]}", "unknown key 'steps'", 9),
+    ("- random", "- dqn: {gradient_steps: [100]}", "dqn with 100 gradient steps is listed", 10),
+    (
+        "- dqn: {gradient_steps: {best_of: gradient-steps}}",
+        "- dqn_warm: {gradient_steps: {best_of: gradient-steps}}",
+        "stage 'gradient-steps' tries no gradient steps of dqn_warm to choose from", 15
+    ),
     ("seeds: [0]", "seeds: [0, 0]", "seeds has '0' twice", 7),
     ("seeds: [0]", "seeds: []", "seeds is empty", 7),
     ("seeds: [0]", "seeds: [-1]", "a seed is '-1'; it is a whole number from 0", 7),
@@ -126,4 +138,55 @@ func sourceLacksDataset() {
         "[cifar10, cifar100, fashionmnist]", with: "[cifar10]", maxReplacements: 1)
     let error = #expect(throws: SweepFileError.self) { try SweepFile.parse(text, name: "a") }
     #expect(error?.message.contains("does not run 'cifar100'") ?? false)
+}
+
+@Test("every strategy can be named, alone or with its gradient steps")
+func everyStrategy() throws {
+    let text = paper.replacing(
+        "- random",
+        with: """
+            - random
+                  - entropy
+                  - least_confidence
+                  - margin
+                  - k_center
+                  - badge
+                  - dqn_warm: {gradient_steps: [0, 50]}
+            """)
+    let sweep = try SweepFile.parse(text, name: "all.yaml")
+    let trials = sweep.stages[0].trials(
+        of: .cifar10, studyProtocol: sweep.studyProtocol, timeSeeds: [], bestGradientSteps: nil)
+    #expect(
+        trials.map(\.strategy.label) == [
+            "random", "entropy", "least_confidence", "margin", "k_center", "badge", "dqn_warm0",
+            "dqn_warm50", "dqn100", "dqn200", "dqn300", "dqn400", "dqn500",
+        ])
+    #expect(sweep.stages[0].trialCountPerDataset == 13)
+    #expect(Set(trials.map(\.strategy.name)) == Set(Strategy.names))
+    #expect(Set(trials.map(\.strategy.title)).count == 13)
+}
+
+@Test("a stage takes the best steps of the strategy that it names, and of one alone")
+func bestOfTwoLearners() throws {
+    let both = paper.replacing(
+        "- random", with: "- dqn_warm: {gradient_steps: [100, 200]}", maxReplacements: 1)
+    let warm = both.replacing(
+        "- dqn: {gradient_steps: {best_of", with: "- dqn_warm: {gradient_steps: {best_of")
+    let sweep = try SweepFile.parse(warm, name: "a")
+    #expect(sweep.stages[1].source == "gradient-steps")
+    #expect(sweep.stages[1].choosingLearner == .dqnWarm)
+    let trials = sweep.stages[1].trials(
+        of: .cifar10, studyProtocol: sweep.studyProtocol, timeSeeds: [7], bestGradientSteps: 200)
+    #expect(trials.map(\.id.rawValue) == ["cifar10-dqn_warm200-seed7"])
+    let error = #expect(throws: SweepFileError.self) {
+        try SweepFile.parse(
+            both
+                + "\n          - dqn_warm: {gradient_steps: {best_of: gradient-steps}}"
+                .replacing("          -", with: "      -"), name: "a")
+    }
+    #expect(
+        error?.message
+            == "a stage takes the best gradient steps of one strategy, not of both dqn and dqn_warm"
+    )
+    #expect(error?.hint == "move dqn_warm to a stage of its own")
 }

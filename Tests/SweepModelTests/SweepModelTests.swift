@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import SweepModel
@@ -45,4 +46,31 @@ func automaticPrecision() throws {
     let settled = sweep.submitted(as: submission)
     #expect(!settled.isPrecisionAutomatic && settled.studyProtocol.precision == .bfloat16)
     #expect(settled.studyProtocol.width == 8)
+}
+
+@Test("a strategy's name, steps and form in the journal lead back to it")
+func strategyNames() throws {
+    let strategies = Strategy.plain + Learner.allCases.map { $0.strategy(gradientSteps: 7) }
+    #expect(strategies.map(\.name) == Strategy.names)
+    #expect(Set(strategies.map(\.label)).count == strategies.count)
+    for strategy in strategies {
+        #expect(Strategy(name: strategy.name, gradientSteps: strategy.gradientSteps) == strategy)
+        let data = try JSONEncoder().encode(strategy)
+        #expect(try JSONDecoder().decode(Strategy.self, from: data) == strategy)
+    }
+    #expect(Strategy(name: "dqn", gradientSteps: nil) == nil)
+    #expect(Strategy(name: "margins", gradientSteps: 3) == nil)
+    for text in [#"{"name":"dqn_warm"}"#, #"{"name":"margins"}"#] {
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(Strategy.self, from: Data(text.utf8))
+        }
+    }
+}
+
+@Test("a query of a journal from before there were all its numbers still reads")
+func olderQuery() throws {
+    let text = #"{"picks":[3,1],"hit_rate":0.5,"class_counts":[1,1],"mean_q":0.25}"#
+    let query = try JSONDecoder().decode(QueryResult.self, from: Data(text.utf8))
+    #expect(query == QueryResult(picks: [3, 1], hitRate: 0.5, classCounts: [1, 1], meanQ: 0.25))
+    #expect(query.auc == nil && query.classEntropy == nil && query.lambda == nil)
 }

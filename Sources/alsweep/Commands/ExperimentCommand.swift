@@ -10,16 +10,17 @@ struct ExperimentCommand: ParsableCommand {
         abstract: "Run one trial here, without a coordinator.",
         discussion: """
             Settings that are not given are the study's. With --output the state after every cycle is
-            kept there, and the same command goes on where it was stopped.
+            kept there, and the same command goes on where it was stopped. Trials with the same
+            folder share the classifiers of their first cycles.
             """)
 
     @Option(help: "cifar10, cifar100 or fashionmnist.")
     var dataset: String
 
-    @Option(help: "random or dqn.")
+    @Option(help: ArgumentHelp("One of \(Strategy.names.joined(separator: ", "))."))
     var strategy: String
 
-    @Option(help: "Gradient steps of the Q-network after every query (dqn).")
+    @Option(help: "Gradient steps of the Q-network after every query (dqn, dqn_warm).")
     var gradientSteps: Int?
 
     @Option(help: "The seed.")
@@ -90,7 +91,8 @@ struct ExperimentCommand: ParsableCommand {
         let run = TrialRun(
             configuration: configuration, dataFolder: data,
             checkpointPath: output.map { "\($0)/\(configuration.id).checkpoint.safetensors" },
-            modelPath: output.map { "\($0)/\(configuration.id).safetensors" })
+            modelPath: output.map { "\($0)/\(configuration.id).safetensors" },
+            classifierFolder: output.map { "\($0)/classifiers" })
         var results: [CycleResult] = []
         do {
             _ = try run.run(
@@ -163,7 +165,26 @@ struct ExperimentCommand: ParsableCommand {
             "cycle \(result.cycle)/\(configuration.studyProtocol.cycles)  "
                 + String(format: "%6.2f %%", result.accuracy)
                 + "  \(result.correct)/\(result.total) correct  \(result.labelled) labels  "
-                + String(format: "%.1f s", result.seconds))
+                + String(format: "%.1f s", result.seconds)
+                + (result.isShared == true ? ", trained before" : ""))
+        if let query = result.query { print("    " + description(of: query)) }
+    }
+
+    /// `bought 200: hit rate 31.50 %, class entropy 2.190 nats, mean Q 0.412, AUC 0.630`.
+    private func description(of query: QueryResult) -> String {
+        func number(_ name: String, _ value: Double?) -> String? {
+            value.map { name + String(format: " %.3f", $0) }
+        }
+        var parts: [String?] = [
+            String(format: "hit rate %.2f %%", 100 * query.hitRate),
+            number("class entropy", query.classEntropy).map { $0 + " nats" },
+            number("mean Q", query.meanQ),
+        ]
+        if let first = query.firstLoss, let last = query.lastLoss {
+            parts.append(String(format: "loss %.4f to %.4f", first, last))
+        }
+        parts += [number("AUC", query.auc), number("lambda", query.lambda)]
+        return "bought \(query.picks.count): " + parts.compactMap { $0 }.joined(separator: ", ")
     }
 
     private func show(_ progress: EpochProgress, of configuration: TrialConfiguration) {

@@ -21,7 +21,8 @@ struct TrialCommand: ParsableCommand {
         endWithAgent()
         let run = TrialRun(
             configuration: task.configuration, dataFolder: task.dataFolder,
-            checkpointPath: task.checkpointPath, modelPath: task.modelPath)
+            checkpointPath: task.checkpointPath, modelPath: task.modelPath,
+            classifierFolder: task.classifierFolder)
         do {
             let digest = try run.run(
                 onCycle: { say(.cycle($0)) },

@@ -1,0 +1,176 @@
+import Classifier
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ActiveLearning
+@testable import SweepModel
+
+@Suite struct ClassifierStoreTests {
+    /// A folder for a test, which is not there yet and is removed after it.
+    private func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("classifiers-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        return try body(folder)
+    }
+
+    private func store(_ folder: String, platform: String = "here") -> ClassifierStore {
+        ClassifierStore(folder: folder, platform: platform) { Issue.record("\($0)") }
+    }
+
+    private func files(_ folder: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    }
+
+    private func tenCycles(_ strategy: Strategy) -> TrialConfiguration {
+        smallConfiguration(strategy) {
+            $0.cycles = 10; $0.addendum = 30
+        }
+    }
+
+    @Test("random and five gradient steps, one after another, train 51 of their 60 cycles")
+    func study() throws {
+        let steps = [1, 2, 3, 4, 5].map { Strategy.dqn(gradientSteps: $0) }
+        let configurations = ([.random] + steps).map(tenCycles)
+        try withFolder { folder in
+            let runs = try configurations.map { try RecordedRun($0, store: store(folder)) }
+            let shared = runs.map { $0.results.map { $0.isShared == true ? $0.cycle : 0 }.max()! }
+            #expect(shared == [0, 1, 2, 2, 2, 2])
+            #expect(runs.joinedResults.count { $0.isShared == nil } == 51)
+            // What was trained is what the engine was given, too.
+            let batches = runs.map { $0.engine!.trainedBatches.count }
+            #expect(batches[1] == batches[0] - 2 * 3 && batches[2] == batches[0] - 2 * (3 + 5))
+            #expect(try files(folder).count == 3)
+        }
+    }
+
+    @Test("results are the same bit for bit, for every strategy", arguments: allStrategies)
+    func equality(_ strategy: Strategy) throws {
+        try withFolder { folder in
+            let alone = try RecordedRun(smallConfiguration(strategy))
+            _ = try RecordedRun(smallConfiguration(.random), store: store(folder))
+            for expected in [strategy == .random ? 2 : 1, 2] {
+                let run = try RecordedRun(smallConfiguration(strategy), store: store(folder))
+                #expect(run.results.count { $0.isShared == true } == expected)
+                #expect(zip(run.results, alone.results).allSatisfy { $0.agrees(with: $1) })
+                #expect(run.final.network == alone.final.network)
+                #expect(run.final.strategy == alone.final.strategy)
+                #expect(run.final.pool == alone.final.pool)
+            }
+            let resumed = try RecordedRun(
+                smallConfiguration(strategy), from: alone.checkpoints[0], store: store(folder))
+            #expect(resumed.results.map(\.isShared) == [nil, true, nil, nil])
+            #expect(resumed.final.network == alone.final.network)
+        }
+    }
+
+    static let changes:
+        [(name: String, isShared: Bool, change: @Sendable (inout StudyProtocol) -> Void)] = [
+            ("cycles", true, { $0.cycles = 2 }), ("addendum", true, { $0.addendum = 10 }),
+            ("pool_transform", true, { $0.poolTransform = .train }),
+            ("initial", false, { $0.initial = 41 }), ("pool_limit", false, { $0.poolLimit = 300 }),
+            ("epochs", false, { $0.epochs = 3 }), ("batch_size", false, { $0.batchSize = 17 }),
+            ("learning_rate", false, { $0.learningRate = 0.2 }),
+            ("reset", false, { $0.reset = true }),
+            ("milestones", false, { $0.milestones = [] }), ("gamma", false, { $0.gamma = 0.2 }),
+            ("momentum", false, { $0.momentum = 0.8 }), ("width", false, { $0.width = 2 }),
+            ("weight_decay", false, { $0.weightDecay = 0 }),
+            ("test_limit", false, { $0.testLimit = 9 }),
+            ("engine", false, { $0.engine = .openblas }),
+            ("precision", false, { $0.precision = .bfloat16 }),
+        ]
+
+    @Test("a classifier is shared as long as nothing differs that it depends on")
+    func keys() throws {
+        try withFolder { folder in
+            let first = smallConfiguration(.margin)
+            _ = try RecordedRun(first, store: store(folder))
+            func isShared(_ configuration: TrialConfiguration, _ platform: String) throws -> Bool {
+                try RecordedRun(configuration, store: store(folder, platform: platform))
+                    .results[0].isShared == true
+            }
+            for (name, expected, change) in Self.changes {
+                let configuration = smallConfiguration(.random, change: change)
+                #expect(try isShared(configuration, "here") == expected, "\(name)")
+            }
+            #expect(Self.changes.count == StudyProtocol.CodingKeys.allCases.count)
+            #expect(try !isShared(smallConfiguration(.random, seed: 1), "here"))
+            #expect(try !isShared(first, "there"))
+            #expect(try isShared(first, "there"))
+        }
+    }
+
+    @Test("the history counts: equal sets after other ones are another classifier")
+    func history() {
+        let configuration = smallConfiguration(.random)
+        var keys = (0..<3).map { _ in ClassifierKey(configuration, platform: "") }
+        for (index, sets) in [["a", "c"], ["b", "c"], ["a", "c"]].enumerated() {
+            for set in sets { keys[index].append(labelledSet: set) }
+        }
+        #expect(keys[0] != keys[1])
+        #expect(keys[0] == keys[2])
+    }
+
+    @Test("a damaged classifier is told of, trained again and replaced")
+    func damage() throws {
+        try withFolder { folder in
+            let alone = try RecordedRun(smallConfiguration(.random), store: store(folder))
+            let paths = try files(folder).map { "\(folder)/\($0)" }
+            let whole = try paths.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+            for path in paths {
+                var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+                bytes[bytes.count - 9] ^= 1
+                try bytes.write(to: URL(fileURLWithPath: path))
+            }
+            var problems: [CheckpointError] = []
+            let watched = ClassifierStore(folder: folder, platform: "here") { problems.append($0) }
+            let run = try RecordedRun(smallConfiguration(.random), store: watched)
+            #expect(problems.count == 2)
+            #expect(problems.allSatisfy { "\($0)".contains("is damaged: its contents") })
+            #expect(run.results.allSatisfy { $0.isShared == nil })
+            #expect(zip(run.results, alone.results).allSatisfy { $0.agrees(with: $1) })
+            #expect(try paths.map { try Data(contentsOf: URL(fileURLWithPath: $0)) } == whole)
+
+            // A whole file under the name of another history is no better.
+            try whole[0].write(to: URL(fileURLWithPath: paths[1]))
+            problems = []
+            _ = try RecordedRun(smallConfiguration(.random), store: watched)
+            #expect(problems.map { "\($0)".hasSuffix("of another history") } == [true])
+        }
+    }
+
+    @Test("a folder that cannot be written is told of, and the trial goes on")
+    func unwritable() throws {
+        var problems: [CheckpointError] = []
+        let store = ClassifierStore(folder: "/proc/none", platform: "here") { problems.append($0) }
+        let run = try RecordedRun(smallConfiguration(.random), store: store)
+        let alone = try RecordedRun(smallConfiguration(.random))
+        #expect(zip(run.results, alone.results).allSatisfy { $0.agrees(with: $1) })
+        #expect(problems.count == 2 && "\(problems[0])".contains("/proc/none/"))
+    }
+
+    @Test("trials that train the same at once write the same, and leave whole files alone")
+    func race() throws {
+        try withFolder { folder in
+            let alone = try RecordedRun(smallConfiguration(.margin)).results
+            let agreeing = Atomic<Int>(0)
+            DispatchQueue.concurrentPerform(iterations: 8) { _ in
+                guard
+                    let run = try? RecordedRun(smallConfiguration(.margin), store: store(folder)),
+                    zip(run.results, alone).allSatisfy({ $0.agrees(with: $1) })
+                else { return }
+                agreeing.add(1, ordering: .relaxed)
+            }
+            #expect(agreeing.load(ordering: .relaxed) == 8)
+            let names = try files(folder)
+            #expect(names.count == 2 && names.allSatisfy { $0.hasSuffix(".safetensors") })
+            let after = try RecordedRun(smallConfiguration(.margin), store: store(folder))
+            #expect(after.results.map(\.isShared) == [true, true, nil, nil])
+        }
+    }
+}
+
+extension [RecordedRun] {
+    fileprivate var joinedResults: [CycleResult] { flatMap(\.results) }
+}
