@@ -60,6 +60,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
         // Small C functions of our own: what Swift cannot say about vectors.
         .target(name: "CProcessor"),
@@ -72,7 +76,9 @@ let package = Package(
 
         // The experiment.
         library("Digests", ["CCrypto"]),
-        library("Datasets", ["SweepModel", "CZlib"], settings: numericSettings),
+        library(
+            "Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"], settings: numericSettings),
+        library("DatasetFetch", ["Datasets", "CCurl"]),
         library("Classifier", ["COneDNN", "COpenBLAS", "CProcessor"], settings: numericSettings),
         library(
             "ActiveLearning", ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"],
@@ -93,8 +99,9 @@ let package = Package(
             name: "alsweep",
             dependencies: [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "Datasets",
-                "Classifier", "ActiveLearning", "Digests", "Reporting", "CoordinatorService",
-                "WorkerService", "ChildProcess", "CProcessor", argumentParser, logging,
+                "DatasetFetch", "Classifier", "ActiveLearning", "Digests", "Reporting",
+                "CoordinatorService", "WorkerService", "ChildProcess", "CProcessor",
+                argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 
@@ -103,7 +110,12 @@ let package = Package(
         tests("Coordinator", ["Coordinator", "SweepModel", "Wire", orderedCollections]),
         tests("Reporting", ["Reporting"], fixtures: true),
         tests("Digests", ["Digests"]),
-        tests("Datasets", ["Datasets", "Classifier"], fixtures: true, settings: numericSettings),
+        .target(
+            name: "TestServer", path: "Tests/TestServer", swiftSettings: swiftSettings),
+        tests(
+            "Datasets", ["Datasets", "Classifier", "Digests", "SweepModel"], fixtures: true,
+            settings: numericSettings),
+        tests("DatasetFetch", ["DatasetFetch", "Datasets", "Digests", "SweepModel", "TestServer"]),
         tests("Classifier", ["Classifier"], fixtures: true, settings: numericSettings),
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],
@@ -112,6 +124,6 @@ let package = Package(
         tests("Transport", ["Transport"]),
         tests("WorkerService", ["WorkerService", "SweepModel", "Wire"]),
         tests("Repository", []),
-        tests("Acceptance", ["ChildProcess", "alsweep"]),
+        tests("Acceptance", ["ChildProcess", "TestServer", "alsweep"]),
     ]
 )

@@ -11,6 +11,8 @@ packages=(
     libsqlite3-dev           # the journal
     libssl-dev               # checksums
     zlib1g-dev               # dataset files
+    libarchive-dev           # archives of datasets
+    libcurl4-openssl-dev     # downloads of datasets
     pkg-config               # tells the build where these are
     dataset-fashion-mnist    # real data for the first sweep
     ca-certificates git      # for the Swift packages

@@ -22,7 +22,27 @@ public struct LeaseState: Hashable, Sendable {
     }
 }
 
+/// Trials wait for a dataset although workers are connected: each of these reported that it lacks it.
+public struct DatasetShortage: Hashable, Sendable {
+    public let dataset: DatasetName
+    /// The workers' machines, each once, in the order of their first hello.
+    public let hosts: [String]
+}
+
 extension Coordinator {
+    /// The datasets that no connected worker has and that waiting trials need.
+    public var datasetShortages: [DatasetShortage] {
+        guard !workers.isEmpty else { return [] }
+        return DatasetName.allCases.compactMap { dataset in
+            guard let lacking = workersWithoutData[dataset],
+                workers.keys.allSatisfy(lacking.contains),
+                queue.contains(where: { history.trials[$0].configuration.dataset == dataset })
+            else { return nil }
+            let hosts = OrderedSet(workers.values.map(\.host))
+            return DatasetShortage(dataset: dataset, hosts: Array(hosts))
+        }
+    }
+
     /// First suspected, then replaced: a worker that returns in between goes on.
     mutating func expireLeases(at now: Instant) {
         for (trial, lease) in Array(leases) where now >= lease.deadline {

@@ -52,7 +52,7 @@ public struct BatchAssembly: Sendable {
         of batch: inout MutableSpan<Float>
     ) {
         let planeCount = ImageSet.planeByteCount
-        let pixels = images.pixels.span
+        let pixels = images.pixels.buffer.span
         let table = table.span
         for channel in 0..<3 {
             let plane = index * images.channels + (images.channels == 3 ? channel : 0)

@@ -5,21 +5,15 @@ import SweepModel
 /// planes. There is no header.
 struct CIFAR {
     let name: DatasetName
-    let trainFiles: [String]
-    let testFile: String
 
-    static func parts(of name: DatasetName) -> [[String]] {
+    /// The files: those of the training images in their order, then that of the test images.
+    static func parts(of name: DatasetName) -> [String] {
         name == .cifar10
-            ? (1...5).map { ["data_batch_\($0).bin"] } + [["test_batch.bin"]]
-            : [["train.bin"], ["test.bin"]]
+            ? (1...5).map { "data_batch_\($0).bin" } + ["test_batch.bin"]
+            : ["train.bin", "test.bin"]
     }
 
-    /// - Parameter paths: in the order of `parts(of:)`.
-    init(_ name: DatasetName, paths: [String]) {
-        self.name = name
-        trainFiles = paths.dropLast()
-        testFile = paths.last!
-    }
+    init(_ name: DatasetName) { self.name = name }
 
     /// Labels before an image's pixels; the last one counts.
     private var labelByteCount: Int { name == .cifar10 ? 1 : 2 }
@@ -31,57 +25,89 @@ struct CIFAR {
 
     private var recordByteCount: Int { labelByteCount + Self.imageByteCount }
 
-    func load(poolCount: Int, testCount: Int) throws(DatasetError) -> Dataset {
-        Dataset(
-            pool: try images(trainFiles, count: poolCount),
-            test: try images([testFile], count: testCount))
-    }
-
-    /// The first images of files that follow each other; a file behind the last needed image is
-    /// not read.
-    private func images(_ paths: [String], count: Int) throws(DatasetError) -> ImageSet {
+    /// Images in the order of their records.
+    private struct Images {
+        /// `(count, 3, 32, 32)`.
         var pixels: [UInt8] = []
         var labels: [UInt8] = []
-        pixels.reserveCapacity(count * Self.imageByteCount)
-        var available = 0
-        for path in paths where available < count {
-            available += try append(path, upTo: count, to: &pixels, &labels)
+
+        mutating func append(_ other: Images) {
+            pixels += other.pixels
+            labels += other.labels
         }
-        guard labels.count == count else {
-            throw .tooFewImages(path: paths.last!, count: available, needed: count)
-        }
-        return ImageSet(name: name, channels: 3, pixels: pixels, labels: labels)
     }
 
-    /// Appends a file's images until there are `count` in all, and reads the rest of the file too.
+    /// All images of unpacked files.
     ///
-    /// - Returns: the images in the file.
-    private func append(
-        _ path: String, upTo count: Int, to pixels: inout [UInt8], _ labels: inout [UInt8]
-    ) throws(DatasetError) -> Int {
+    /// - Parameter paths: in the order of `parts(of:)`.
+    func load(paths: [String]) throws(DatasetError) -> Dataset {
+        var pool = Images()
+        for path in paths.dropLast() { pool.append(try images(ofFile: path)) }
+        return dataset(pool, try images(ofFile: paths.last!))
+    }
+
+    /// All images of an archive, whatever the order of its members.
+    func load(archive path: String) throws(DatasetError) -> Dataset {
+        let parts = Self.parts(of: name)
+        var found: [Images?] = Array(repeating: nil, count: parts.count)
+        var archive = try DatasetArchive(path: path)
+        while let member = try archive.next() {
+            guard let part = parts.firstIndex(of: lastComponent(of: member)) else { continue }
+            guard found[part] == nil else {
+                throw .refusedMember(path: path, member: member, reason: "is there twice")
+            }
+            found[part] = try images(of: &archive)
+        }
+        if let missing = found.firstIndex(where: { $0 == nil }) {
+            throw .incomplete(name, folder: path, missing: parts[missing])
+        }
+        var pool = Images()
+        for images in found.dropLast() { pool.append(images!) }
+        return dataset(pool, found.last!!)
+    }
+
+    private func dataset(_ pool: Images, _ test: Images) -> Dataset {
+        func set(_ images: Images, _ limit: Int) -> ImageSet {
+            ImageSet(name: name, channels: 3, pixels: images.pixels, labels: images.labels)
+                .prefix(limit)
+        }
+        return Dataset(pool: set(pool, name.fullPoolCount), test: set(test, name.fullTestCount))
+    }
+
+    private func images(ofFile path: String) throws(DatasetError) -> Images {
         var file = try InflatingFile(path: path)
+        return try images(of: &file)
+    }
+
+    /// Reads records to the end.
+    private func images<Source: ByteSource & ~Copyable>(
+        of source: inout Source
+    ) throws(DatasetError) -> Images {
+        var images = Images()
         var record = [UInt8](repeating: 0, count: recordByteCount)
-        var recordCount = 0
         while true {
             var bytes = record.mutableSpan
-            let readCount = try file.read(into: &bytes)
-            if recordCount == 0 { try checkKind(of: record[..<readCount], path: path) }
-            guard readCount > 0 else { return recordCount }
+            let readCount = try source.read(into: &bytes)
+            let index = images.labels.count
+            if index == 0 { try checkKind(of: record[..<readCount], path: source.path) }
+            guard readCount > 0 else { return images }
             guard readCount == recordByteCount else {
                 throw .truncated(
-                    path: path, expectedByteCount: (recordCount + 1) * recordByteCount,
-                    foundByteCount: recordCount * recordByteCount + readCount)
+                    path: source.path, expectedByteCount: (index + 1) * recordByteCount,
+                    foundByteCount: index * recordByteCount + readCount)
             }
             for (position, range) in labelRanges.enumerated()
             where !range.contains(Int(record[position])) {
                 throw .labelOutOfRange(
-                    path: path, index: recordCount, label: Int(record[position]),
+                    path: source.path, index: index, label: Int(record[position]),
                     classCount: range.upperBound)
             }
-            recordCount += 1
-            guard labels.count < count else { continue }
-            labels.append(record[labelByteCount - 1])
-            pixels += record[labelByteCount...]
+            guard index < name.fullPoolCount else {
+                throw .absurdCount(
+                    path: source.path, count: index + 1, maximum: name.fullPoolCount)
+            }
+            images.labels.append(record[labelByteCount - 1])
+            images.pixels += record[labelByteCount...]
         }
     }
 
@@ -96,4 +122,9 @@ struct CIFAR {
         case .idxLabels, .idxImages, .idx, .other: return
         }
     }
+}
+
+/// What follows the last slash.
+func lastComponent(of path: String) -> String {
+    String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
 }

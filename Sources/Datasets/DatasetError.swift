@@ -21,13 +21,23 @@ public enum DatasetError: Error, Hashable, Sendable {
     case wrongKind(path: String, expected: String, found: String)
     /// The images have another size.
     case wrongDimensions(path: String, expected: String, found: String)
-    /// The header announces more images than any dataset has.
+    /// The file has, or its header announces, more images than any dataset has.
     case absurdCount(path: String, count: Int, maximum: Int)
     /// Images and labels that belong together differ in number.
     case countsDiffer(images: String, imageCount: Int, labels: String, labelCount: Int)
     /// Fewer images than the experiment takes.
     case tooFewImages(path: String, count: Int, needed: Int)
     case labelOutOfRange(path: String, index: Int, label: Int, classCount: Int)
+    /// The file is longer or shorter than the published one.
+    case wrongLength(path: String, expected: Int, found: Int)
+    /// The file, or what a gzip file holds, is not the published one.
+    case wrongDigest(path: String, algorithm: String, expected: String, found: String)
+    /// `reason` is libarchive's.
+    case damagedArchive(path: String, reason: String)
+    /// The archive has a member that no archive of a dataset has; nothing of it is used.
+    case refusedMember(path: String, member: String, reason: String)
+    /// The operating system's error code says why.
+    case unwritable(path: String, code: Int32)
 }
 
 extension DatasetError: CustomStringConvertible {
@@ -52,24 +62,41 @@ extension DatasetError: CustomStringConvertible {
         case .wrongDimensions(let path, let expected, let found):
             "\(path) holds images of \(found), not \(expected)"
         case .absurdCount(let path, let count, let maximum):
-            "\(path) announces \(count) images; \(maximum) is the most that is read"
+            "\(path) has \(count) images or more; \(maximum) is the most that is read"
         case .countsDiffer(let images, let imageCount, let labels, let labelCount):
             "\(images) holds \(imageCount) images, but \(labels) holds \(labelCount) labels"
         case .tooFewImages(let path, let count, let needed):
             "\(path) holds \(count) images; the experiment takes the first \(needed)"
         case .labelOutOfRange(let path, let index, let label, let classCount):
             "\(path) gives image \(index) the label \(label); labels are 0 to \(classCount - 1)"
+        case .wrongLength(let path, let expected, let found):
+            "\(path) has \(found) bytes; the published file has \(expected)"
+        case .wrongDigest(let path, let algorithm, let expected, let found):
+            "\(path) is not what was published: its \(algorithm.uppercased()) is \(found), not "
+                + expected
+        case .damagedArchive(let path, let reason):
+            "\(path) is a damaged archive: \(reason)"
+        case .refusedMember(let path, let member, let reason):
+            "\(path) is not used: its member '\(member)' \(reason)"
+        case .unwritable(let path, let code):
+            "\(path) cannot be written: \(String(cString: strerror(code)))"
         }
     }
 
     /// What to do about it.
     public var hint: String {
         switch self {
-        case .notFound(let name, _), .incomplete(let name, _, _): name.remedy
+        case .notFound(let name, let places): name.remedy(folder: places[0])
+        case .incomplete(let name, let folder, _): name.remedy(folder: folder)
         case .unreadable: "check that the file exists and that this user may read it"
         case .truncatedGzip, .damagedGzip, .truncated, .trailingBytes, .wrongKind, .absurdCount,
-            .labelOutOfRange:
-            "get the file again; apt-get install --reinstall dataset-fashion-mnist for Debian's own"
+            .labelOutOfRange, .wrongLength, .wrongDigest, .damagedArchive:
+            """
+            get it again with `alsweep data fetch`; Debian's own with apt-get install --reinstall \
+            dataset-fashion-mnist
+            """
+        case .refusedMember: "get the archive from its publisher: `alsweep data fetch`"
+        case .unwritable: "free some space, or check the folder's permissions"
         case .wrongDimensions: "the dataset's own files have images of that size"
         case .countsDiffer: "the two files come from different sets; get both again"
         case .tooFewImages: "use the complete files, or lower pool_limit or test_limit"
@@ -78,23 +105,14 @@ extension DatasetError: CustomStringConvertible {
 }
 
 extension DatasetName {
-    fileprivate var remedy: String {
-        switch self {
-        case .fashionmnist:
+    /// - Parameter folder: where the files may be put.
+    fileprivate func remedy(folder: String) -> String {
+        let published = PublishedDataset.of(self)
+        let debian = self == .fashionmnist ? ", or apt-get install dataset-fashion-mnist" : ""
+        let files = published.files.map(\.name).joined(separator: ", ")
+        return """
+            alsweep data fetch \(rawValue)\(debian); without a network, copy \(files) from \
+            \(published.address) to \(folder), or to a folder that you name with --data or ALSWEEP_DATA
             """
-            apt-get install dataset-fashion-mnist, or copy train-images-idx3-ubyte.gz, \
-            train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz \
-            to a folder and name it with --data or ALSWEEP_DATA
-            """
-        case .cifar10: archiveRemedy("cifar-10-binary.tar.gz")
-        case .cifar100: archiveRemedy("cifar-100-binary.tar.gz")
-        }
-    }
-
-    private func archiveRemedy(_ archive: String) -> String {
-        """
-        unpack \(archive) (the binary version, www.cs.toronto.edu/~kriz/cifar.html) in a folder and \
-        name that with --data or ALSWEEP_DATA
-        """
     }
 }

@@ -29,15 +29,16 @@ struct FashionMNIST {
         names("t10k-images", "idx3"), names("t10k-labels", "idx1"),
     ]
 
-    /// The first images of the training files as pool, and of the test files.
-    func load(poolCount: Int, testCount: Int) throws(DatasetError) -> Dataset {
-        Dataset(
-            pool: try images(trainImages, labels: trainLabels, count: poolCount),
-            test: try images(testImages, labels: testLabels, count: testCount))
+    /// The first images of the training files as pool, and those of the test files.
+    func load() throws(DatasetError) -> Dataset {
+        let name = DatasetName.fashionmnist
+        return Dataset(
+            pool: try images(trainImages, labels: trainLabels, limit: name.fullPoolCount),
+            test: try images(testImages, labels: testLabels, limit: name.fullTestCount))
     }
 
     private func images(
-        _ imagesPath: String, labels labelsPath: String, count: Int
+        _ imagesPath: String, labels labelsPath: String, limit: Int
     ) throws(DatasetError) -> ImageSet {
         let imageFile = try IDXFile(path: imagesPath, kind: .images)
         guard imageFile.dimensions == [Self.side, Self.side] else {
@@ -51,9 +52,7 @@ struct FashionMNIST {
                 images: imagesPath, imageCount: imageFile.count, labels: labelsPath,
                 labelCount: labelFile.count)
         }
-        guard imageFile.count >= count else {
-            throw .tooFewImages(path: imagesPath, count: imageFile.count, needed: count)
-        }
+        let count = min(imageFile.count, limit)
         let labels = try labelFile.prefix(count, itemByteCount: 1)
         let classCount = DatasetName.fashionmnist.classCount
         if let index = labels.firstIndex(where: { Int($0) >= classCount }) {

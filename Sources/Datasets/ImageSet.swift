@@ -10,12 +10,17 @@ public struct ImageSet: Sendable {
     /// 1 for grey, 3 for red, green, blue. Grey is copied to three channels in a batch.
     public let channels: Int
     /// `(count, channels, 32, 32)`, row-major.
-    public let pixels: [UInt8]
+    public let pixels: ImageBytes
     /// Classes from 0, one an image.
     public let labels: [UInt8]
 
     /// - Parameter pixels: `(labels.count, channels, 32, 32)`.
     public init(name: DatasetName, channels: Int, pixels: [UInt8], labels: [UInt8]) {
+        self.init(name: name, channels: channels, pixels: ImageBytes(pixels), labels: labels)
+    }
+
+    /// - Parameter pixels: `(labels.count, channels, 32, 32)`.
+    public init(name: DatasetName, channels: Int, pixels: ImageBytes, labels: [UInt8]) {
         precondition(channels == 1 || channels == 3, "an image has 1 or 3 channels")
         precondition(
             pixels.count == labels.count * channels * Self.planeByteCount,
@@ -33,12 +38,12 @@ public struct ImageSet: Sendable {
 
     public var classCount: Int { name.classCount }
 
-    /// The first images alone.
+    /// The first images alone, without a copy of their pixels.
     public func prefix(_ count: Int) -> ImageSet {
         let count = min(count, self.count)
         return ImageSet(
             name: name, channels: channels,
-            pixels: Array(pixels.prefix(count * channels * Self.planeByteCount)),
+            pixels: pixels.first(count * channels * Self.planeByteCount),
             labels: Array(labels.prefix(count)))
     }
 }

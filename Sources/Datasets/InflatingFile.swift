@@ -1,10 +1,21 @@
 import CZlib
 import Glibc
 
+/// Bytes that are read from front to back.
+protocol ByteSource: ~Copyable {
+    /// What errors call it.
+    var path: String { get }
+
+    /// Fills `bytes`.
+    ///
+    /// - Returns: how many bytes were written; fewer than asked for only at the end.
+    mutating func read(into bytes: inout MutableSpan<UInt8>) throws(DatasetError) -> Int
+}
+
 /// A file read from front to back, inflated on the way if it is gzip.
 ///
 /// Memory is bounded by the caller's buffer and one input buffer, whatever the file says.
-struct InflatingFile: ~Copyable {
+struct InflatingFile: ByteSource, ~Copyable {
     let path: String
     private(set) var isCompressed = false
 
@@ -44,9 +55,6 @@ struct InflatingFile: ~Copyable {
         close(descriptor)
     }
 
-    /// Fills `bytes` from the file.
-    ///
-    /// - Returns: how many bytes were written; fewer than asked for only at the end.
     mutating func read(into bytes: inout MutableSpan<UInt8>) throws(DatasetError) -> Int {
         var count = 0
         while count < bytes.count {

@@ -1,6 +1,7 @@
 import ActiveLearning
 import ChildProcess
 import Classifier
+import DatasetFetch
 import Datasets
 import Foundation
 import Journal
@@ -27,6 +28,7 @@ struct CommandFailure: Error {
         case let error as TransportError: self.init(error.description, hint: error.hint)
         case let error as JournalError: self.init(error.description, hint: error.hint)
         case let error as DatasetError: self.init(error.description, hint: error.hint)
+        case let error as FetchError: self.init(error.description, hint: error.hint)
         case let error as ExperimentError: self.init(error.description, hint: error.hint)
         case let error as RunsFileError: self.init(error.description, hint: error.hint)
         case let error as RunInUse:

@@ -15,6 +15,8 @@ final class LaunchDisplay {
     private let start = Date()
     private var stepsHere = 0.0
     private var hasStatusLine = false
+    /// Those that were told of.
+    private var shortages: [DatasetShortage] = []
 
     init(sweep: Sweep, folder: RunFolder, isQuiet: Bool) {
         self.sweep = sweep
@@ -50,7 +52,23 @@ final class LaunchDisplay {
         case .stopping: say("Stopping; Ctrl-C again stops at once (nothing accepted is lost)")
         case .ticked: break
         }
+        showShortages(coordinator)
         updateStatusLine(coordinator)
+    }
+
+    /// A sweep that waits for a dataset would else wait in silence.
+    private func showShortages(_ coordinator: Coordinator) {
+        let current = coordinator.datasetShortages
+        for shortage in current where !shortages.contains(shortage) {
+            let hosts = shortage.hosts.joined(separator: ", ")
+            say(
+                "warning: no worker has \(shortage.dataset.title), and trials wait for it "
+                    + "(it is missing or damaged on \(hosts))")
+            say(
+                "hint: run `alsweep data fetch \(shortage.dataset.rawValue)` there and start the worker "
+                    + "again, or let another worker join")
+        }
+        shortages = current
     }
 
     func end() { clearStatusLine() }

@@ -28,13 +28,18 @@ enum Program {
         var errors: String
     }
 
-    /// Starts it in the folder; its standard error goes to a file there.
+    /// Starts it in the folder; its standard error goes to a file there, and what it would keep in
+    /// the user's folders too.
     static func start(_ arguments: [String], in folder: borrowing TemporaryFolder) throws -> Running
     {
         let log = "\(folder.path)/\(UUID().uuidString).err"
         // env -C changes the folder and becomes the program.
         let process = try ChildProcess(
-            program: "/usr/bin/env", arguments: ["-C", folder.path, path] + arguments, log: log)
+            program: "/usr/bin/env",
+            arguments: [
+                "-C", folder.path, "XDG_CACHE_HOME=\(folder.path)/cache",
+                "XDG_DATA_HOME=\(folder.path)/share", path,
+            ] + arguments, log: log)
         return Running(process, log: log)
     }
 

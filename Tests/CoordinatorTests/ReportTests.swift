@@ -146,6 +146,21 @@ func extremeNumbers(number: Int) {
     #expect(!scene.records.contains { $0.kind == .cycleAccepted })
 }
 
+@Test("trials that wait for a dataset that no worker has are told of, until one comes that has it")
+func datasetShortage() {
+    var (scene, lease) = working()
+    #expect(scene.coordinator.datasetShortages.isEmpty)
+    scene.report(.failed(kind: .data, message: "no dataset"), lease)
+    let shortage = DatasetShortage(dataset: .fashionmnist, hosts: ["host-a"])
+    #expect(scene.coordinator.datasetShortages == [shortage])
+    scene.join("b")
+    #expect(scene.coordinator.datasetShortages.isEmpty)
+    scene.hear(.goodbye(Goodbye()), from: "b")
+    #expect(scene.coordinator.datasetShortages == [shortage])
+    scene.hear(.goodbye(Goodbye()))
+    #expect(scene.coordinator.datasetShortages.isEmpty, "without workers it waits for workers")
+}
+
 @Test("a worker without the dataset gets no more trials of it, and none is blamed")
 func workerWithoutData() {
     var (scene, lease) = working()

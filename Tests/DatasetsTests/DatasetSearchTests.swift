@@ -1,3 +1,4 @@
+import Digests
 import Foundation
 import SweepModel
 import Testing
@@ -39,9 +40,9 @@ import Testing
         let (first, second) = (try TemporaryFolder(), try TemporaryFolder())
         let search = DatasetSearch(roots: [first.path, second.path])
         try FashionFiles().write(to: second)
-        #expect(try search.folder(of: .fashionmnist) == second.path)
+        #expect(try search.source(of: .fashionmnist).folder == second.path)
         try FashionFiles().write(to: first, under: "fashion-mnist")
-        #expect(try search.folder(of: .fashionmnist) == "\(first.path)/fashion-mnist")
+        #expect(try search.source(of: .fashionmnist).folder == "\(first.path)/fashion-mnist")
     }
 
     @Test("a place that has only some of the files is an error, not a reason to go on")
@@ -69,4 +70,18 @@ import Testing
         #expect(error == .notFound(.cifar100, places: places))
         #expect(error!.hint.contains("cifar-100-binary.tar.gz"))
     }
+}
+
+/// A published archive that is a file of the tests.
+func published(_ name: DatasetName, archive path: String) throws -> PublishedDataset {
+    var published = PublishedDataset.of(name)
+    published.files[0].byteCount = try #require(FileManager.default.contents(atPath: path)).count
+    published.files[0].md5 = try Digest(ofFile: path, algorithm: .md5).hexadecimal
+    published.files[0].sha256 = try Digest(ofFile: path).hexadecimal
+    return published
+}
+
+/// Where the fixtures lie.
+func fixture(_ name: String) throws -> String {
+    try #require(Bundle.module.url(forResource: "Fixtures/\(name)", withExtension: nil)).path
 }

@@ -13,7 +13,8 @@ struct ImportRule {
         ImportRule("Coordinator", ["SweepModel", "Wire", "OrderedCollections"]),
         ImportRule("Reporting", ["SweepModel", "FoundationEssentials"]),
         ImportRule("Digests", ["CCrypto"] + standard),
-        ImportRule("Datasets", ["SweepModel", "CZlib"] + standard),
+        ImportRule("Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"] + standard),
+        ImportRule("DatasetFetch", ["Datasets", "CCurl"] + standard),
         ImportRule("Classifier", ["COneDNN", "COpenBLAS", "CProcessor"] + standard),
         ImportRule(
             "ActiveLearning",
@@ -35,7 +36,7 @@ struct ImportRule {
             "alsweep",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
-                "Digests", "Datasets", "Classifier", "ActiveLearning", "Reporting",
+                "Digests", "Datasets", "DatasetFetch", "Classifier", "ActiveLearning", "Reporting",
                 "CoordinatorService", "WorkerService", "CProcessor", "ArgumentParser", "Logging",
             ] + standard),
     ]
