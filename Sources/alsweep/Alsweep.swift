@@ -24,8 +24,7 @@ struct Alsweep: ParsableCommand {
         subcommands: [
             LaunchCommand.self, WorkerCommand.self, CollectCommand.self, PlanCommand.self,
             StatusCommand.self, ExtendCommand.self, ExperimentCommand.self, EvaluateCommand.self,
-            BenchCommand.self, KeysCommand.self,
-            TrialCommand.self,
+            JournalCommand.self, BenchCommand.self, KeysCommand.self, TrialCommand.self,
         ])
 
     static func main() {
