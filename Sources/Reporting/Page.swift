@@ -140,7 +140,7 @@ extension Report {
     private var trialTable: Table {
         let leading = ["trial", "state", "runs on"]
         let trailing = ["seed", "cycles", "attempts", "duration", "last"]
-        let digests = ["labelled set", "weights", "model file"]
+        let digests = ["labelled", "weights", "model"]
         let missing = trials.incompletenesses { name(of: $0) }
         return Table(
             caption:
@@ -149,7 +149,9 @@ extension Report {
             columns: leading.map { .init(title: $0, alignment: .leading) }
                 + trailing.map { .init(title: $0) }
                 + digests.map { .init(title: $0, alignment: .leading) }
-                + [.init(title: "what is missing", alignment: .leading, isProse: true)],
+                // Left out where nothing is, as the table is wide without it.
+                + (completeCount == trials.count
+                    ? [] : [.init(title: "what is missing", alignment: .leading, isProse: true)]),
             rows: zip(trials, missing).map { trial, missing in
                 let seconds = trial.cycles.reduce(0) { $0 + $1.result.seconds }
                 let last = trial.cycles.last?.result
@@ -163,7 +165,8 @@ extension Report {
                         } ?? missingMark,
                     ]
                     + [last?.labelledDigest, last?.weightsDigest, trial.modelDigest]
-                    .map { String(($0 ?? "").prefix(Self.shownDigits)) } + [missing]
+                    .map { String(($0 ?? "").prefix(Self.shownDigits)) }
+                    + (completeCount == trials.count ? [] : [missing])
                 return [Table.Cell(name(of: trial), trial: trial.configuration)]
                     + texts.map { Table.Cell($0) }
             },
