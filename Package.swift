@@ -21,6 +21,7 @@ let argumentParser: Target.Dependency = .product(
 let orderedCollections: Target.Dependency = .product(
     name: "OrderedCollections", package: "swift-collections")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -85,7 +86,7 @@ let package = Package(
             settings: numericSettings),
 
         // Storage, sockets and the shells around the core.
-        library("Journal", ["SweepModel", grdb]),
+        library("Journal", ["SweepModel", "CZlib", grdb, sqlite]),
         library("Transport", ["Wire", "CZeroMQ"]),
         library("ChildProcess", []),
         library(

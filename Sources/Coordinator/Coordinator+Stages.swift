@@ -64,19 +64,16 @@ extension Coordinator {
     ) -> GradientStepWins? {
         let trials = trials(of: source, dataset)
         guard !trials.isEmpty, trials.allSatisfy({ $0?.state == .done }) else { return nil }
-        var curves: [LearningCurve] = []
+        var seeds: [UInt64: [SettingRun]] = [:]
         for trial in trials {
             guard let trial, let steps = trial.configuration.strategy.gradientSteps,
                 trial.configuration.strategy.name == learner?.rawValue
             else { continue }
-            let correct = trial.cycles.map { $0!.result.correct }
-            if let index = curves.firstIndex(where: { $0.gradientSteps == steps }) {
-                curves[index].correct += correct
-            } else {
-                curves.append(LearningCurve(gradientSteps: steps, correct: correct))
-            }
+            seeds[trial.configuration.seed, default: []].append(
+                SettingRun(gradientSteps: steps, results: trial.cycles.map { $0!.result }))
         }
-        return GradientStepWins(curves)
+        // Wins are sums over seeds, which come in any order.
+        return GradientStepWins(seeds: Array(seeds.values))
     }
 
     /// A stage's trials of a dataset, whichever stage added them first; nil where not added yet.

@@ -1,14 +1,24 @@
+import Foundation
+import GRDB
+import SweepModel
+
 extension Journal {
     /// One table that is only appended to, and views of it for people with sqlite3.
+    ///
+    /// The picks of a query, some kilobytes of a record that has less than one otherwise, stand
+    /// apart, so that they are read only by who asks for them.
     static let schema = """
         CREATE TABLE record (
             sequence INTEGER PRIMARY KEY AUTOINCREMENT,
             time REAL NOT NULL,
             kind TEXT NOT NULL,
             trial TEXT,
-            body TEXT NOT NULL
+            body TEXT NOT NULL,
+            pick_count INTEGER NOT NULL DEFAULT 0,
+            checksum INTEGER NOT NULL DEFAULT 0
         );
         CREATE INDEX record_trial ON record (trial, kind);
+        \(pickTable)
 
         CREATE VIEW trial AS
         SELECT trial,
@@ -63,4 +73,74 @@ extension Journal {
             AND ended.body ->> '$.content.attempt' = started.body ->> '$.content.attempt'
         WHERE started.kind = 'attempt_started' ORDER BY started.sequence;
         """
+
+    /// `picks` is a JSON array of pool indices in the order in which they were picked.
+    private static let pickTable = """
+        CREATE TABLE pick (
+            sequence INTEGER PRIMARY KEY REFERENCES record,
+            picks TEXT NOT NULL,
+            checksum INTEGER NOT NULL
+        );
+        """
+
+    static func create(in database: Database) throws {
+        try database.execute(
+            sql: """
+                PRAGMA application_id = \(applicationID);
+                PRAGMA user_version = \(format);
+                """)
+        try database.execute(sql: schema)
+    }
+
+    /// Brings a journal of an older format to this one, in the transaction of the caller: an
+    /// interrupted migration leaves the old journal.
+    static func migrate(_ database: Database) throws {
+        let format = try Int.fetchOne(database, sql: "PRAGMA user_version")!
+        if format < 2 {
+            try database.execute(
+                sql: """
+                    ALTER TABLE record ADD COLUMN pick_count INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE record ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+                    \(pickTable)
+                    """)
+            try separatePicks(database)
+        }
+        try database.execute(sql: "PRAGMA user_version = \(Self.format)")
+    }
+
+    /// Format 1 had picks in the records, and no checksums.
+    private static func separatePicks(_ database: Database) throws {
+        let count =
+            try Int64.fetchOne(database, sql: "SELECT coalesce(max(sequence), 0) FROM record") ?? 0
+        var decoder = RecordDecoder()
+        for sequence in stride(from: Int64(1), through: count, by: 1) {
+            guard
+                let row = try Row.fetchOne(
+                    database, sql: "SELECT time, kind, body FROM record WHERE sequence = ?",
+                    arguments: [sequence])
+            else { throw DamagedRecord(sequence: sequence, reason: "it is missing") }
+            let stored: StoredRecord
+            do {
+                let kind = Record.Kind(rawValue: row["kind"])
+                let record = try (row["body"] as Data).withUnsafeBytes {
+                    try decoder.record(kind: kind, body: $0)
+                }
+                stored = StoredRecord(record, sequence: sequence, time: row["time"])
+            } catch {
+                throw DamagedRecord(sequence: sequence, reason: "\(error)")
+            }
+            try database.execute(
+                sql: """
+                    UPDATE record SET body = ?, pick_count = ?, checksum = ? WHERE sequence = ?
+                    """,
+                arguments: [stored.body, stored.pickCount, stored.checksum, sequence])
+            try stored.insertPicks(in: database)
+        }
+    }
+}
+
+/// A record that a transaction cannot go on from.
+struct DamagedRecord: Error {
+    var sequence: Int64
+    var reason: String
 }

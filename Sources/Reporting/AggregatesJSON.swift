@@ -11,6 +11,15 @@ extension Report {
                 write($1, to: &$0)
             }
             writer.field("dataset", results.dataset.rawValue)
+            writer.key("journaled_choices")
+            writer.array(journaledChoices(results)) { writer, choice in
+                writer.object { writer in
+                    writer.field("gradient_steps", choice.gradientSteps)
+                    writer.field("stage", choice.stage)
+                    writer.key("tied")
+                    writer.array(choice.tied) { $0.value($1) }
+                }
+            }
             writer.key("means")
             writer.array(results.seedGroups) { write($1, to: &$0) }
             writer.key("points_over_random")
@@ -212,7 +221,7 @@ extension Report {
         writer.array(trials.filter { !$0.isComplete }) { writer, trial in
             writer.object { writer in
                 writer.field("trial", trial.id.rawValue)
-                writer.field("why", trial.incompleteness)
+                writer.field("why", trial.incompleteness(.whole))
             }
         }
     }

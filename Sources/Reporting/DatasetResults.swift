@@ -15,6 +15,11 @@ public struct DatasetResults: Sendable {
     public let seedGroups: [SeedGroup]
     private let fixedStrategies: [Strategy]
     private let timeSeededStrategies: [Strategy]
+    // What several tables, figures and sentences are made of is computed once.
+    private var fixedPoints: [PointsOverRandom] = []
+    private var timeSeededPoints: [PointsOverRandom] = []
+    private var fixedComparisons: [StrategyComparison] = []
+    private var timeSeededComparisons: [StrategyComparison] = []
 
     init(
         dataset: DatasetName, studyProtocol: StudyProtocol, title: String, trials: [TrialRecord]
@@ -39,6 +44,10 @@ public struct DatasetResults: Sendable {
                     seed: $0[0].configuration.seed, isTimeSeeded: isTimeSeeded, trials: $0)
             }
         }
+        fixedPoints = points(timeSeeded: false)
+        timeSeededPoints = points(timeSeeded: true)
+        fixedComparisons = compared(timeSeeded: false)
+        timeSeededComparisons = compared(timeSeeded: true)
     }
 
     /// The labels of a cycle counted from 1.
@@ -68,6 +77,15 @@ public struct DatasetResults: Sendable {
 
     /// Every strategy against random over the seeds that it shares with random runs.
     public func pointsOverRandom(timeSeeded: Bool) -> [PointsOverRandom] {
+        timeSeeded ? timeSeededPoints : fixedPoints
+    }
+
+    /// Every pair of strategies that has at least two seeds in common, by every measure.
+    public func comparisons(timeSeeded: Bool) -> [StrategyComparison] {
+        timeSeeded ? timeSeededComparisons : fixedComparisons
+    }
+
+    private func points(timeSeeded: Bool) -> [PointsOverRandom] {
         let rows = seedResults.filter { $0.isTimeSeeded == timeSeeded }
         guard rows.contains(where: { $0.random != nil }) else { return [] }
         return strategies(timeSeeded: timeSeeded).filter { $0 != .random }.map { strategy in
@@ -79,7 +97,8 @@ public struct DatasetResults: Sendable {
             }
             return PointsOverRandom(
                 strategy: strategy, isTimeSeeded: timeSeeded,
-                expected: trials.count { $0.0 != nil }, pairs: pairs)
+                expected: trials.count { $0.0 != nil }, pairs: pairs,
+                cycles: studyProtocol.cycles)
         }
     }
 
@@ -111,23 +130,34 @@ public struct SeedGroup: Sendable {
     public let isTimeSeeded: Bool
     /// The trials that have a result in every cycle: the only ones that count.
     public let completeTrials: [TrialRecord]
+    private let accuracies: [SampleStatistics?]
 
     init(trials: [TrialRecord], isTimeSeeded: Bool) {
         self.trials = trials
         self.isTimeSeeded = isTimeSeeded
-        completeTrials = trials.filter(\.isComplete)
+        let complete = trials.filter(\.isComplete)
+        completeTrials = complete
+        let cycles = trials.first?.configuration.studyProtocol.cycles ?? 0
+        accuracies = (0..<cycles).map { index in
+            SampleStatistics(
+                complete.indices.compactMap { complete[$0].accuracy(inCycle: index + 1) })
+        }
     }
 
     public var strategy: Strategy { trials[0].configuration.strategy }
     public var isComplete: Bool { completeTrials.count == trials.count }
     /// Complete of expected runs: `4/5`.
     public var fraction: String { "\(completeTrials.count)/\(trials.count)" }
+    /// The same with a mark if a run that counts has a cycle with two results.
+    var markedFraction: String {
+        completeTrials.contains { !$0.disputes.isEmpty } ? fraction + disputeMark : fraction
+    }
     public var missingTrials: [TrialRecord] { trials.filter { !$0.isComplete } }
 
     /// Accuracy in percent over the complete trials, which are the same ones in every cycle; nil if
     /// there is none.
     public func accuracy(inCycle cycle: Int) -> SampleStatistics? {
-        SampleStatistics(completeTrials.compactMap { $0.accuracy(inCycle: cycle) })
+        accuracies.indices.contains(cycle - 1) ? accuracies[cycle - 1] : nil
     }
 }
 

@@ -10,6 +10,8 @@ private enum Layout {
     static let noteHeight = 14.0
     static let legendRow = 15.0
     static let legendSample = 30.0
+    /// Around a legend beside the panels.
+    static let legendGap = 14.0
     static let letterWidth = 6.9
     static let maximumNotes = 4
 }
@@ -44,8 +46,8 @@ private struct FigureDrawing {
     private let figure: Figure
     private let valueScale: [AxisScale]
     private let labelScale: [AxisScale]
-    private let width: Double
-    private let height: Double
+    private var width: Double
+    private var height: Double
     private var elements: [String] = []
 
     init(_ figure: Figure) {
@@ -86,7 +88,7 @@ private struct FigureDrawing {
         let identity = "figure-\(figure.name)"
         return """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(text(width)) \(text(height))" \
-            width="\(text(width))" height="\(text(height))" role="img" \
+            width="\(Int(width.rounded(.up)))" height="\(Int(height.rounded(.up)))" role="img" \
             aria-labelledby="\(identity)-title \(identity)-description" \
             font-family="Helvetica, Arial, 'DejaVu Sans', sans-serif" font-size="11.5">
             <title id="\(identity)-title">\(escapedMarkup(figure.title))</title>
@@ -200,26 +202,44 @@ private struct FigureDrawing {
 
     // MARK: Legend
 
-    /// In the corner of a panel where it hides the least, the lower right of the first one if it
-    /// can be.
-    private mutating func drawLegend() {
+    /// The size of the legend's box.
+    private static func legendSize(_ figure: Figure) -> (width: Double, height: Double) {
         let longest = figure.legend.map { displayWidth($0.name) }.max() ?? 0
-        let size = (
+        return (
             width: Layout.legendSample + 14 + Double(longest) * Layout.letterWidth,
             height: Double(figure.legend.count) * Layout.legendRow + 8
         )
-        var best: (hidden: Int, x: Double, y: Double)?
+    }
+
+    /// Where the legend hides nothing: the lower right of the first panel if it can be, else another
+    /// place in a panel; nil if there is none.
+    private func legendPlace(_ size: (width: Double, height: Double)) -> (x: Double, y: Double)? {
+        let margin = 6.0
         for index in figure.panels.indices {
             let (x, y) = (labelScale[index], valueScale[index])
-            for corner in [
-                (x.end - size.width - 6, y.start - size.height - 6), (x.start + 6, y.end + 6),
-                (x.end - size.width - 6, y.end + 6), (x.start + 6, y.start - size.height - 6),
-            ] {
-                let hidden = hiddenPoints(index, corner, size)
-                if best.map({ hidden < $0.hidden }) ?? true { best = (hidden, corner.0, corner.1) }
-            }
+            let (left, right) = (x.start + margin, x.end - size.width - margin)
+            let (top, bottom) = (y.end + margin, y.start - size.height - margin)
+            guard left <= right, top <= bottom else { continue }
+            let middle = ((left + right) / 2, (top + bottom) / 2)
+            for place in [
+                (right, bottom), (left, top), (right, top), (left, bottom), (middle.0, bottom),
+                (middle.0, top), (right, middle.1), (left, middle.1), middle,
+            ] where hiddenPoints(index, place, size) == 0 { return place }
         }
-        guard let best else { return }
+        return nil
+    }
+
+    /// In a panel where it hides nothing, else to the right of the last one.
+    private mutating func drawLegend() {
+        guard !figure.legend.isEmpty else { return }
+        let size = Self.legendSize(figure)
+        var best = (x: width - Layout.right + Layout.legendGap, y: Layout.top)
+        if let place = legendPlace(size) {
+            best = place
+        } else {
+            width = best.x + size.width + Layout.legendGap
+            height = max(height, best.y + size.height + Layout.legendGap)
+        }
         elements.append(
             "<rect class=\"legend\" x=\"\(text(best.x))\" y=\"\(text(best.y))\" "
                 + "width=\"\(text(size.width))\" height=\"\(text(size.height))\" rx=\"3\" "
@@ -238,23 +258,29 @@ private struct FigureDrawing {
         }
     }
 
-    /// How many of a panel's curve positions, sampled eight to a segment, a box covers.
+    /// How many of a panel's markers, and of positions on its curves between them, a box covers.
     private func hiddenPoints(
         _ index: Int, _ corner: (Double, Double), _ size: (width: Double, height: Double)
     ) -> Int {
         let (x, y) = (labelScale[index], valueScale[index])
-        let samplesPerSegment = 8
+        let samplesPerSegment = 16
+        // A marker reaches so far from its point, its line's half width included.
+        let reach = 6.0
+        func isHidden(_ px: Double, _ py: Double) -> Bool {
+            px > corner.0 - reach && px < corner.0 + size.width + reach
+                && py > corner.1 - reach && py < corner.1 + size.height + reach
+        }
         return figure.panels[index].series.reduce(0) { hidden, series in
             let ends = series.points.map { (x.position(Double($0.labelled)), y.position($0.value)) }
-            return hidden
+            let markers = ends.count { isHidden($0.0, $0.1) }
+            return hidden + markers
                 + zip(ends, ends.dropFirst()).reduce(0) { sum, segment in
                     sum
-                        + (0...samplesPerSegment).count { sample in
+                        + (1..<samplesPerSegment).count { sample in
                             let fraction = Double(sample) / Double(samplesPerSegment)
-                            let px = segment.0.0 + fraction * (segment.1.0 - segment.0.0)
-                            let py = segment.0.1 + fraction * (segment.1.1 - segment.0.1)
-                            return px > corner.0 - 4 && px < corner.0 + size.width + 4
-                                && py > corner.1 - 4 && py < corner.1 + size.height + 4
+                            return isHidden(
+                                segment.0.0 + fraction * (segment.1.0 - segment.0.0),
+                                segment.0.1 + fraction * (segment.1.1 - segment.0.1))
                         }
                 }
         }

@@ -8,7 +8,8 @@ extension Report {
     var findings: [(title: String, sentences: [String])] {
         results.map { results in
             let sentences =
-                choiceFindings(results) + randomFindings(results) + meanFindings(results)
+                choiceFindings(results) + journaledChoiceSentences(results)
+                + randomFindings(results) + meanFindings(results)
                 + pairedFindings(results) + comparisonFindings(results)
             return (results.title, sentences)
         }.filter { !$0.sentences.isEmpty }
@@ -210,7 +211,7 @@ extension Report {
     }
 
     /// Words as a sentence lists them: `a, b and c`.
-    private func joined(_ words: [String]) -> String {
+    func joined(_ words: [String]) -> String {
         guard words.count > 1 else { return words.first ?? "" }
         return words.dropLast().joined(separator: ", ") + " and " + words[words.count - 1]
     }

@@ -11,10 +11,6 @@ public struct GradientStepChoice: Sendable {
     public let wins: GradientStepWins?
     /// What other criteria say, over all cycles; nil while a trial is incomplete.
     public let criteria: GradientStepCriteria?
-    /// The first cycles, which all settings have in common at every seed: they decide nothing and
-    /// count no win.
-    public let sharedCycles: Int
-
     /// nil with a single setting, or where no seed has all of them.
     init?(among settings: [Strategy], _ rows: [SeedResults]) {
         guard settings.count > 1 else { return nil }
@@ -23,11 +19,6 @@ public struct GradientStepChoice: Sendable {
         isTimeSeeded = first.isTimeSeeded
         seeds = complete.map(\.seed)
         trials = complete.map { row in settings.compactMap(row.trial) }
-        let sharedCycles =
-            trials.map { trials in
-                trials.dropFirst().map { $0.sharedCycles(with: trials[0]) }.min() ?? 0
-            }.min() ?? 0
-        self.sharedCycles = sharedCycles
         let cycles = trials[0][0].configuration.studyProtocol.cycles
         guard cycles > 0, trials.joined().allSatisfy({ $0.isComplete }) else {
             wins = nil
@@ -42,14 +33,19 @@ public struct GradientStepChoice: Sendable {
             }
         }
         criteria = GradientStepCriteria(curves)
-        // One long curve per setting: the cycles of every seed count, as where a sweep chooses.
         wins = GradientStepWins(
-            settings.indices.map { index in
-                LearningCurve(
-                    gradientSteps: curves[0][index].gradientSteps,
-                    correct: curves.flatMap { $0[index].correct.dropFirst(sharedCycles) })
+            seeds: trials.map { trials in
+                trials.map { trial in
+                    SettingRun(
+                        gradientSteps: trial.configuration.strategy.gradientSteps ?? 0,
+                        results: trial.cycles.map(\.result))
+                }
             })
     }
+
+    /// The first cycles, which all settings have in common at every seed: they decide nothing and
+    /// count no win.
+    public var sharedCycles: Int { wins?.sharedCycles ?? 0 }
 
     public var strategyName: String { trials[0][0].configuration.strategy.name }
 

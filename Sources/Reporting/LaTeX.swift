@@ -79,6 +79,8 @@ func escapedLaTeX(_ text: String) -> String {
         case "<": escaped += "\\textless{}"
         case ">": escaped += "\\textgreater{}"
         case "\"": escaped += "''"
+        case "\u{2020}": escaped += "$\\dagger$"
+        case "\u{2026}": escaped += "\\ldots{}"
         case "±": escaped += "$\\pm$"
         case "\u{2212}": escaped += "$-$"
         case "\u{2013}": escaped += "--"

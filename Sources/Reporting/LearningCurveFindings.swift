@@ -111,10 +111,26 @@ public struct PointsOverRandom: Sendable {
     public let expected: Int
     /// Pairs of a complete run of the strategy and a complete random run of the same seed.
     public let pairs: [(trial: TrialRecord, random: TrialRecord)]
+    private let statistics: [SampleStatistics?]
+
+    init(
+        strategy: Strategy, isTimeSeeded: Bool, expected: Int,
+        pairs: [(trial: TrialRecord, random: TrialRecord)], cycles: Int
+    ) {
+        self.strategy = strategy
+        self.isTimeSeeded = isTimeSeeded
+        self.expected = expected
+        self.pairs = pairs
+        statistics = (0..<cycles).map { index in
+            SampleStatistics(
+                pairs.indices.compactMap {
+                    pairs[$0].trial.points(over: pairs[$0].random, inCycle: index + 1)
+                })
+        }
+    }
 
     /// Percentage points by which the strategy is above random; nil without a pair.
     public func points(inCycle cycle: Int) -> SampleStatistics? {
-        SampleStatistics(
-            pairs.compactMap { $0.trial.points(over: $0.random, inCycle: cycle) })
+        statistics.indices.contains(cycle - 1) ? statistics[cycle - 1] : nil
     }
 }

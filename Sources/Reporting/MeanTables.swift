@@ -16,6 +16,7 @@ extension Report {
                 table.markBest(column: cycle + 2, values: means, by: <)
             }
         }
+        table.notes += disputeNotes(groups.flatMap(\.completeTrials))
         for group in groups where !group.isComplete {
             table.notes.append(
                 "\(group.strategy.title) is incomplete: \(group.fraction) runs count.")
@@ -50,7 +51,7 @@ extension Report {
                 + cycleColumns(results),
             stubCount: 2,
             rows: groups.map { group in
-                [Table.Cell(group.strategy.title), Table.Cell(group.fraction)]
+                [Table.Cell(group.strategy.title), Table.Cell(group.markedFraction)]
                     + stride(from: 1, through: cycles, by: 1).map { cycle in
                         group.accuracy(inCycle: cycle).map(cell) ?? Table.Cell(missingMark)
                     }
@@ -79,7 +80,7 @@ extension Report {
             rows: groups.map { group in
                 let trials = group.completeTrials
                 return [
-                    Table.Cell(group.strategy.title), Table.Cell(group.fraction),
+                    Table.Cell(group.strategy.title), Table.Cell(group.markedFraction),
                     Table.Cell(text(trials.map(\.finalAccuracy), group)),
                     Table.Cell(text(trials.map(\.totalGain), group)),
                     Table.Cell(text(trials.map(\.area), group)),

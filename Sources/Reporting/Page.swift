@@ -129,6 +129,10 @@ extension Report {
             let end = trial.finalAccuracy.map { "\(decimals($0, 2)) %" } ?? trial.state.rawValue
             page.element("summary", "\(name(of: trial)): \(end)")
             page.table(cycleTable(trial), link: link, isCaptionHidden: true)
+            if let failure = trial.failure { page.element("p", "Failure: \(singleLine(failure))") }
+            if let digest = trial.modelDigest {
+                page.element("p", "Model file (SHA-256): \(digest)")
+            }
             page.raw("</details>\n")
         }
     }
@@ -136,32 +140,41 @@ extension Report {
     private var trialTable: Table {
         let leading = ["trial", "state", "runs on"]
         let trailing = ["seed", "cycles", "attempts", "duration", "last"]
-        let digestLength = 12
+        let digests = ["labelled", "weights", "model"]
+        let missing = trials.incompletenesses { name(of: $0) }
         return Table(
             caption:
-                "Every trial, with the SHA-256 of its last weights; the name leads to its cycles",
+                "Every trial, with the first digits of the SHA-256 of its last labelled set, weights "
+                + "and model file; the name leads to its cycles with whole digests",
             columns: leading.map { .init(title: $0, alignment: .leading) }
                 + trailing.map { .init(title: $0) }
-                + [
-                    .init(title: "weights", alignment: .leading),
-                    .init(title: "what is missing", alignment: .leading, isProse: true),
-                ],
-            rows: trials.map { trial in
+                + digests.map { .init(title: $0, alignment: .leading) }
+                // Left out where nothing is, as the table is wide without it.
+                + (completeCount == trials.count
+                    ? [] : [.init(title: "what is missing", alignment: .leading, isProse: true)]),
+            rows: zip(trials, missing).map { trial, missing in
                 let seconds = trial.cycles.reduce(0) { $0 + $1.result.seconds }
-                return [
-                    Table.Cell(name(of: trial), trial: trial.configuration),
-                    Table.Cell(trial.state.rawValue), Table.Cell(trial.hosts),
-                    Table.Cell("\(trial.configuration.seed)"),
-                    Table.Cell("\(trial.cycles.count)/\(trial.configuration.studyProtocol.cycles)"),
-                    Table.Cell("\(trial.attempts)"), Table.Cell(duration(seconds)),
-                    Table.Cell(trial.finalAccuracy.map { decimals($0, 2) } ?? missingMark),
-                    Table.Cell(
-                        String((trial.cycles.last?.result.weightsDigest ?? "").prefix(digestLength))
-                    ),
-                    Table.Cell(trial.incompleteness ?? ""),
-                ]
-            })
+                let last = trial.cycles.last?.result
+                let texts =
+                    [
+                        trial.state.rawValue, trial.hosts, "\(trial.configuration.seed)",
+                        "\(trial.cycles.count)/\(trial.configuration.studyProtocol.cycles)",
+                        "\(trial.attempts)", duration(seconds),
+                        trial.finalAccuracy.map {
+                            trial.marked(decimals($0, 2), cycle: trial.cycles.count)
+                        } ?? missingMark,
+                    ]
+                    + [last?.labelledDigest, last?.weightsDigest, trial.modelDigest]
+                    .map { String(($0 ?? "").prefix(Self.shownDigits)) }
+                    + (completeCount == trials.count ? [] : [missing])
+                return [Table.Cell(name(of: trial), trial: trial.configuration)]
+                    + texts.map { Table.Cell($0) }
+            },
+            notes: disputeNotes(trials))
     }
+
+    /// Of a digest: enough to tell trials apart.
+    private static var shownDigits: Int { 8 }
 
     private func cycleTable(_ trial: TrialRecord) -> Table {
         let trailing = [
@@ -169,15 +182,22 @@ extension Report {
             "attempt",
         ]
         let leading = ["host", "labelled set (SHA-256)", "weights (SHA-256)"]
+        // A second result stands below the one that counts.
+        let cycles = trial.cycles.flatMap { cycle in
+            [(cycle, false)]
+                + trial.disputes.filter { $0.result.cycle == cycle.result.cycle }.map { ($0, true) }
+        }
         return Table(
             caption: "Cycles of \(trial.id.rawValue)",
             columns: trailing.map { .init(title: $0) }
                 + leading.map { .init(title: $0, alignment: .leading) },
-            rows: trial.cycles.map { cycle in
+            rows: cycles.map { cycle, isDisputing in
                 let result = cycle.result
-                let percent = trial.accuracy(inCycle: result.cycle)
+                let percent =
+                    result.total > 0 ? Ratio(percent: result.correct, of: result.total) : nil
                 return [
-                    "\(result.cycle)", "\(result.labelled)", "\(result.correct)",
+                    isDisputing ? "\(result.cycle), again\(disputeMark)" : "\(result.cycle)",
+                    "\(result.labelled)", "\(result.correct)",
                     "\(result.total)", percent.map { decimals($0, 2) } ?? missingMark,
                     decimals(result.testLoss, 4), decimals(result.trainLoss, 4),
                     duration(result.seconds), "\(cycle.attempt)", cycle.host,

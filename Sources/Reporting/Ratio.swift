@@ -76,8 +76,15 @@ extension Ratio {
         _ values: [Ratio]
     ) -> (numerators: [Int128], denominator: Int128) {
         let denominator = values.reduce(Int128(1)) { common, value in
+            // Counts over one test set meet again and again.
+            if common == value.denominator || value.denominator == 1 { return common }
             let divisor = greatestCommonDivisor(common.magnitude, value.denominator.magnitude)
             return common / Int128(divisor) * value.denominator
+        }
+        if let common = Int64(exactly: denominator) {
+            return (
+                values.map { $0.numerator * Int128(common / Int64($0.denominator)) }, denominator
+            )
         }
         return (values.map { $0.numerator * (denominator / $0.denominator) }, denominator)
     }

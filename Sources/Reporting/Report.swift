@@ -39,6 +39,8 @@ public struct Report: Sendable {
     public var earlier: SweepRecord?
     /// Trials that several runs have with different results.
     public let conflicts: [String]
+    /// The gradient steps that stages took from what earlier ones found.
+    public let journaledChoices: [JournaledChoice]
 
     public init(record: SweepRecord) { self.init(records: [record]) }
 
@@ -54,6 +56,7 @@ public struct Report: Sendable {
         stages = collection.stages
         trials = collection.trials
         conflicts = collection.conflicts
+        journaledChoices = collection.choices
         protocols = collection.trials.map(\.configuration.studyProtocol)
             .reduce(into: []) { protocols, studyProtocol in
                 guard protocols.last != studyProtocol else { return }
@@ -126,10 +129,22 @@ private struct TrialCollection {
     private(set) var stages: [String] = []
     private(set) var trials: [TrialRecord] = []
     private(set) var conflicts: [String] = []
+    private(set) var choices: [JournaledChoice] = []
     private var places: [TrialConfiguration: Int] = [:]
 
     mutating func add(_ record: SweepRecord) {
         for stage in record.stages where !stages.contains(stage) { stages.append(stage) }
+        for choice in record.choices {
+            // A run has one protocol.
+            guard
+                let trial = record.trials.first(where: {
+                    $0.configuration.dataset == choice.dataset
+                })
+            else { continue }
+            let journaled = JournaledChoice(
+                choice: choice, studyProtocol: trial.configuration.studyProtocol)
+            if !choices.contains(journaled) { choices.append(journaled) }
+        }
         for trial in record.trials {
             guard let place = places[trial.configuration] else {
                 places[trial.configuration] = trials.count
@@ -143,6 +158,9 @@ private struct TrialCollection {
                         + "\(cycle) on; the first run's result counts.")
             } else if trial.cycles.count > known.cycles.count {
                 trials[place] = trial
+                trials[place].disputes += known.disputes
+            } else {
+                trials[place].disputes += trial.disputes
             }
         }
     }

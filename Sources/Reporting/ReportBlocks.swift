@@ -52,7 +52,8 @@ extension Report {
     /// What a reader must know before the tables.
     var remarks: [String] {
         stages.filter { stage in !trials.contains { $0.stage == stage } }
-            .map { "Stage \(singleLine($0)) has no trials of its own yet." } + conflicts
+            .map { "Stage \(singleLine($0)) has no trials of its own yet." }
+            + conflicts + disputeRemarks
     }
 
     private func fixedSeedBlocks(_ results: DatasetResults, title: String) -> [Block] {
@@ -118,9 +119,9 @@ extension Report {
     }
 
     func missingNotes(_ trials: [TrialRecord]) -> [String] {
-        trials.compactMap { trial in
-            trial.incompleteness.map { "Missing: \(singleLine(trial.id.rawValue)), \($0)." }
-        }
+        let missing = trials.incompletenesses { singleLine($0.id.rawValue) }
+        return zip(trials, missing).filter { !$1.isEmpty }
+            .map { "Missing: \(singleLine($0.id.rawValue)), \($1)." }
     }
 
     /// The trial's name, with its protocol where there are several.
@@ -139,16 +140,17 @@ extension Report {
         columns[2].alignment = .trailing
         columns[3].alignment = .trailing
         columns.append(.init(title: "what is missing", alignment: .leading, isProse: true))
+        let missing = listed.incompletenesses { name(of: $0) }
         return Table(
             caption: isShort ? "State of every trial" : "State of the trials that are not complete",
             columns: columns,
-            rows: listed.map { trial in
+            rows: zip(listed, missing).map { trial, missing in
                 [
                     Table.Cell(name(of: trial), trial: trial.configuration),
                     Table.Cell(trial.state.rawValue),
                     Table.Cell("\(trial.cycles.count)/\(trial.configuration.studyProtocol.cycles)"),
                     Table.Cell("\(trial.attempts)"), Table.Cell(trial.lastHost ?? ""),
-                    Table.Cell(trial.incompleteness ?? ""),
+                    Table.Cell(missing),
                 ]
             })
     }

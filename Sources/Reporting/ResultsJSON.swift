@@ -50,9 +50,12 @@ extension Report {
             writer.key("cycles")
             writer.array(trial.cycles) { write($1, to: &$0) }
             writer.field("dataset", trial.configuration.dataset.rawValue)
+            writer.key("disputes")
+            writer.array(trial.disputes) { write($1, to: &$0) }
             writer.field("failure", trial.failure)
             writer.field("gradient_steps", trial.configuration.strategy.gradientSteps)
             writer.field("id", trial.id.rawValue)
+            writer.field("model_digest", trial.modelDigest)
             writer.field(
                 "protocol", protocols.firstIndex(of: trial.configuration.studyProtocol))
             writer.field("seed", trial.configuration.seed)

@@ -8,13 +8,13 @@ extension Report {
             caption: "\(title): test accuracy in % by cycle and number of labels",
             columns: [stubColumn] + cycleColumns(results),
             rows: cycleRows(row.trials, cycles: 1..<cycles + 1) { trial, cycle in
-                trial.accuracy(inCycle: cycle).map { decimals($0, 2) }
+                trial.accuracy(inCycle: cycle).map { trial.marked(decimals($0, 2), cycle: cycle) }
             })
         for cycle in stride(from: 1, through: cycles, by: 1) {
             table.markBest(
                 column: cycle, values: row.trials.map { $0.accuracy(inCycle: cycle) }, by: <)
         }
-        table.notes = missingNotes(row.trials)
+        table.notes = disputeNotes(row.trials) + missingNotes(row.trials)
         return table
     }
 
@@ -44,9 +44,11 @@ extension Report {
             caption: "\(title): percentage points over random",
             columns: [stubColumn] + cycleColumns(results),
             rows: cycleRows(others, cycles: 1..<cycles + 1) { trial, cycle in
-                trial.points(over: random, inCycle: cycle).map { decimals($0, 2) }
+                trial.points(over: random, inCycle: cycle).map {
+                    random.marked(trial.marked(decimals($0, 2), cycle: cycle), cycle: cycle)
+                }
             })
-        table.notes = missingNotes([random])
+        table.notes = disputeNotes(row.trials) + missingNotes([random])
         return table
     }
 
@@ -174,7 +176,9 @@ extension Report {
         table.markBest(column: 2, values: areas, by: <)
         table.markBest(column: 3, values: ranks, by: >)
         table.markBest(column: 4, values: finals, by: <)
-        table.notes = [choice.verdict, choice.otherVerdicts].compactMap { $0 }
+        table.notes =
+            [choice.verdict, choice.otherVerdicts].compactMap { $0 }
+            + disputeNotes(choice.trials.flatMap { $0 })
         if choice.sharedCycles > 0 {
             let cycles = choice.sharedCycles == 1 ? "cycle 1" : "cycles 1 to \(choice.sharedCycles)"
             table.notes.append("All settings share \(cycles), where no win is counted.")

@@ -25,8 +25,7 @@ public struct StrategyComparison: Sendable {
 }
 
 extension DatasetResults {
-    /// Every pair of strategies that has at least two seeds in common, by every measure.
-    public func comparisons(timeSeeded: Bool) -> [StrategyComparison] {
+    func compared(timeSeeded: Bool) -> [StrategyComparison] {
         let strategies = strategies(timeSeeded: timeSeeded)
         let rows = seedResults.filter { $0.isTimeSeeded == timeSeeded }
         // By measure, strategy and seed.

@@ -10,6 +10,25 @@ public struct LearningCurve: Hashable, Sendable {
     }
 }
 
+/// A complete run of one setting of gradient steps at one seed.
+public struct SettingRun: Sendable {
+    public var gradientSteps: Int
+    /// By cycle, from cycle 1 on.
+    public var results: [CycleResult]
+
+    public init(gradientSteps: Int, results: [CycleResult]) {
+        self.gradientSteps = gradientSteps
+        self.results = results
+    }
+
+    /// The first cycles in which all runs of a seed have the same network.
+    static func sharedCycles(_ runs: [SettingRun]) -> Int {
+        runs.dropFirst().map { run in
+            zip(run.results, runs[0].results).prefix { $0.isSameState(as: $1) }.count
+        }.min() ?? 0
+    }
+}
+
 /// Which setting of gradient steps won how many cycles.
 public struct GradientStepWins: Hashable, Sendable {
     /// By gradient steps, smallest first.
@@ -18,6 +37,30 @@ public struct GradientStepWins: Hashable, Sendable {
     public var best: Int
     /// Those with the most wins, smallest first; more than one is a tie.
     public var tied: [Int]
+    /// The first cycles, which all settings have in common at every seed: they decide nothing and
+    /// count no win.
+    public var sharedCycles = 0
+
+    /// The wins over the cycles of several seeds, all of whose runs are complete. This is the one
+    /// place that decides between settings: a sweep's next stage and every table ask here.
+    ///
+    /// - Parameter seeds: at least one, each with a run per setting; all runs have the same number of
+    ///   cycles.
+    public init(seeds: [[SettingRun]]) {
+        precondition(!seeds.isEmpty && !seeds[0].isEmpty, "a choice needs at least one run")
+        let shared = seeds.map(SettingRun.sharedCycles).min()!
+        var curves: [LearningCurve] = []
+        for run in seeds.joined() {
+            let correct = run.results.dropFirst(shared).map(\.correct)
+            if let index = curves.firstIndex(where: { $0.gradientSteps == run.gradientSteps }) {
+                curves[index].correct += correct
+            } else {
+                curves.append(LearningCurve(gradientSteps: run.gradientSteps, correct: correct))
+            }
+        }
+        self.init(curves)
+        sharedCycles = shared
+    }
 
     /// In every cycle each setting that attains the maximum gets a win; most wins; a tie goes to
     /// the smallest setting. Counts are compared, not rounded percentages.
@@ -44,6 +87,7 @@ public struct GradientStepWins: Hashable, Sendable {
 
     public static func == (first: GradientStepWins, second: GradientStepWins) -> Bool {
         first.best == second.best && first.tied == second.tied
+            && first.sharedCycles == second.sharedCycles
             && first.wins.elementsEqual(second.wins, by: ==)
     }
 

@@ -111,6 +111,18 @@ public struct CycleResult: Codable, Hashable, Sendable {
 
     public var seconds: Double { trainSeconds + evaluateSeconds + querySeconds }
 
+    /// Whether another trial of the same seed had the same network in this cycle, if it had in all
+    /// cycles before: its labelled set is the same.
+    ///
+    /// Published runs have no digests; equal counts and losses stand for them.
+    public func isSameState(as other: CycleResult) -> Bool {
+        guard cycle == other.cycle, labelled == other.labelled, total == other.total,
+            correct == other.correct
+        else { return false }
+        return labelledDigest.isEmpty || other.labelledDigest.isEmpty
+            ? testLoss == other.testLoss : labelledDigest == other.labelledDigest
+    }
+
     /// Whether another result of the same cycle says the same; how long it took, and whether it was
     /// trained for this trial, does not count.
     public func agrees(with other: CycleResult) -> Bool {

@@ -152,7 +152,7 @@ extension SweepRecord {
     public init(_ history: RunHistory, stages: [String]) {
         self.init(
             name: history.submission?.name ?? "", stages: stages,
-            trials: history.trials.map(TrialRecord.init))
+            trials: history.trials.map(TrialRecord.init), choices: history.choices)
     }
 }
 
@@ -163,8 +163,15 @@ extension TrialRecord {
             configuration: history.configuration, state: history.state,
             attempts: history.attempts.count,
             cycles: history.cycles.compactMap { accepted in
-                accepted.map { CycleRecord(result: $0.result, attempt: $0.attempt, host: $0.host) }
+                accepted.map(CycleRecord.init)
             },
-            failure: history.failure?.message)
+            failure: history.failure?.message,
+            disputes: history.disputes.map(CycleRecord.init), modelDigest: history.modelDigest)
+    }
+}
+
+extension CycleRecord {
+    init(_ accepted: CycleAccepted) {
+        self.init(result: accepted.result, attempt: accepted.attempt, host: accepted.host)
     }
 }

@@ -54,10 +54,15 @@ public struct TrialRecord: Codable, Hashable, Sendable {
     public var cycles: [CycleRecord]
     /// What went wrong, of a failed trial.
     public var failure: String?
+    /// Second results of cycles that say something else than the accepted one: nondeterminism.
+    public var disputes: [CycleRecord]
+    /// SHA-256 of the final model's file, in hexadecimal; nil while there is none.
+    public var modelDigest: String?
 
     public init(
         id: TrialID, stage: String, isTimeSeeded: Bool, configuration: TrialConfiguration,
-        state: TrialState, attempts: Int, cycles: [CycleRecord], failure: String? = nil
+        state: TrialState, attempts: Int, cycles: [CycleRecord], failure: String? = nil,
+        disputes: [CycleRecord] = [], modelDigest: String? = nil
     ) {
         self.id = id
         self.stage = stage
@@ -67,6 +72,8 @@ public struct TrialRecord: Codable, Hashable, Sendable {
         self.attempts = attempts
         self.cycles = cycles
         self.failure = failure
+        self.disputes = disputes
+        self.modelDigest = modelDigest
     }
 }
 
@@ -77,10 +84,15 @@ public struct SweepRecord: Codable, Hashable, Sendable {
     public var stages: [String]
     /// Trials in the order in which the sweep expands to them.
     public var trials: [TrialRecord]
+    /// The gradient steps that stages took from what earlier ones found.
+    public var choices: [StepsChosen]
 
-    public init(name: String, stages: [String], trials: [TrialRecord]) {
+    public init(
+        name: String, stages: [String], trials: [TrialRecord], choices: [StepsChosen] = []
+    ) {
         self.name = name
         self.stages = stages
         self.trials = trials
+        self.choices = choices
     }
 }

@@ -87,7 +87,7 @@ struct RunReading {
 
     init(_ folder: RunFolder) throws {
         self.folder = folder
-        history = try Journal.read(at: folder.journal).history()
+        history = try Journal.read(at: folder.journal).history(.withoutPicks)
         guard let submission = history.submission else {
             throw CommandFailure(
                 "the run \(folder.path) was never started",

@@ -30,21 +30,26 @@ enum Program {
 
     /// Starts it in the folder; its standard error goes to a file there, and what it would keep in
     /// the user's folders too.
-    static func start(_ arguments: [String], in folder: borrowing TemporaryFolder) throws -> Running
-    {
+    ///
+    /// - Parameter environment: variables that differ from the tests', as `NAME=VALUE`.
+    static func start(
+        _ arguments: [String], in folder: borrowing TemporaryFolder, environment: [String] = []
+    ) throws -> Running {
         let log = "\(folder.path)/\(UUID().uuidString).err"
         // env -C changes the folder and becomes the program.
         let process = try ChildProcess(
             program: "/usr/bin/env",
             arguments: [
                 "-C", folder.path, "XDG_CACHE_HOME=\(folder.path)/cache",
-                "XDG_DATA_HOME=\(folder.path)/share", path,
-            ] + arguments, log: log)
+                "XDG_DATA_HOME=\(folder.path)/share",
+            ] + environment + [path] + arguments, log: log)
         return Running(process, log: log)
     }
 
-    static func run(_ arguments: [String], in folder: borrowing TemporaryFolder) throws -> Result {
-        try start(arguments, in: folder).result()
+    static func run(
+        _ arguments: [String], in folder: borrowing TemporaryFolder, environment: [String] = []
+    ) throws -> Result {
+        try start(arguments, in: folder, environment: environment).result()
     }
 
     final class Running {

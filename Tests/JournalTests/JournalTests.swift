@@ -17,7 +17,7 @@ struct TemporaryFolder: ~Copyable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-private let configuration: TrialConfiguration = {
+let journaledConfiguration: TrialConfiguration = {
     var studyProtocol = StudyProtocol()
     studyProtocol.cycles = 2
     return TrialConfiguration(
@@ -25,7 +25,7 @@ private let configuration: TrialConfiguration = {
         studyProtocol: studyProtocol)
 }()
 
-private func result(cycle: Int) -> CycleResult {
+func journaledResult(cycle: Int) -> CycleResult {
     CycleResult(
         cycle: cycle, labelled: cycle * 1_000, correct: 5_000, total: 10_000, testLoss: .nan,
         trainLoss: 0.1, labelledDigest: "l", weightsDigest: "w",
@@ -33,36 +33,43 @@ private func result(cycle: Int) -> CycleResult {
         trainSeconds: 1, evaluateSeconds: 2, querySeconds: 3)
 }
 
-private let records: [SweepModel.Record] = [
+let journaledRecords: [SweepModel.Record] = [
     .sweepSubmitted(SweepSubmitted(name: "s", text: "name: s\n", timeSeeds: [1, 2])),
     .coordinatorStarted(epoch: 1),
-    .trialAdded(TrialAdded(stage: "a", isTimeSeeded: false, configuration: configuration)),
+    .trialAdded(TrialAdded(stage: "a", isTimeSeeded: false, configuration: journaledConfiguration)),
     .attemptStarted(
-        AttemptStarted(trial: configuration.id, attempt: 1, worker: WorkerID("w"), host: "h")),
+        AttemptStarted(
+            trial: journaledConfiguration.id, attempt: 1, worker: WorkerID("w"), host: "h")),
     .cycleAccepted(
-        CycleAccepted(trial: configuration.id, attempt: 1, host: "h", result: result(cycle: 1))),
+        CycleAccepted(
+            trial: journaledConfiguration.id, attempt: 1, host: "h",
+            result: journaledResult(cycle: 1))),
     .attemptEnded(
         AttemptEnded(
-            trial: configuration.id, attempt: 1, end: .failed(kind: .crash, message: "boom"))),
+            trial: journaledConfiguration.id, attempt: 1,
+            end: .failed(kind: .crash, message: "boom"))),
     .attemptStarted(
-        AttemptStarted(trial: configuration.id, attempt: 2, worker: WorkerID("v"), host: "g")),
+        AttemptStarted(
+            trial: journaledConfiguration.id, attempt: 2, worker: WorkerID("v"), host: "g")),
     .cycleAccepted(
-        CycleAccepted(trial: configuration.id, attempt: 2, host: "g", result: result(cycle: 2))),
-    .trialFinished(TrialFinished(trial: configuration.id, attempt: 2, modelDigest: "m")),
+        CycleAccepted(
+            trial: journaledConfiguration.id, attempt: 2, host: "g",
+            result: journaledResult(cycle: 2))),
+    .trialFinished(TrialFinished(trial: journaledConfiguration.id, attempt: 2, modelDigest: "m")),
     .stepsChosen(StepsChosen(stage: "b", dataset: .cifar10, gradientSteps: 100, tied: [100])),
-    .trialFailed(TrialFailed(trial: configuration.id, kind: .disk, message: "full")),
+    .trialFailed(TrialFailed(trial: journaledConfiguration.id, kind: .disk, message: "full")),
 ]
 
 @Test("what is appended is read back, in order, by another reader too")
 func appendAndRead() throws {
     let folder = try TemporaryFolder()
     let journal = try Journal.write(at: folder.path + "/j.sqlite")
-    try journal.append(Array(records[..<4]), at: Date())
-    try journal.append(Array(records[4...]), at: Date())
+    try journal.append(Array(journaledRecords[..<4]), at: Date())
+    try journal.append(Array(journaledRecords[4...]), at: Date())
     let reader = try Journal.read(at: folder.path + "/j.sqlite")
     let read = try reader.records()
     // NaN differs from itself: compared as text.
-    #expect(read.map { "\($0)" } == records.map { "\($0)" })
+    #expect(read.map { "\($0)" } == journaledRecords.map { "\($0)" })
     #expect(try reader.history().trials[0].attempts.count == 2)
 }
 
@@ -83,7 +90,7 @@ func commitsAreDurable() throws {
 func views() throws {
     let folder = try TemporaryFolder()
     let journal = try Journal.write(at: folder.path + "/j.sqlite")
-    try journal.append(Array(records.dropLast(2)), at: Date(timeIntervalSince1970: 0))
+    try journal.append(Array(journaledRecords.dropLast(2)), at: Date(timeIntervalSince1970: 0))
     let (trial, cycles, attempts) = try journal.database.read { database in
         (
             try Row.fetchAll(database, sql: "SELECT * FROM trial"),
@@ -115,7 +122,7 @@ func foreignFiles() throws {
     let newer = folder.path + "/newer.sqlite"
     try Journal.write(at: newer).database.write { try $0.execute(sql: "PRAGMA user_version = 9") }
     let error = #expect(throws: JournalError.self) { try Journal.read(at: newer) }
-    #expect(error == .newerFormat(path: newer, format: 9, supported: 1))
+    #expect(error == .newerFormat(path: newer, format: 9, supported: Journal.format))
 
     let other = folder.path + "/other.sqlite"
     try DatabaseQueue(path: other).write { try $0.execute(sql: "CREATE TABLE t (x)") }
@@ -127,7 +134,7 @@ func foreignFiles() throws {
 func damagedRecord() throws {
     let folder = try TemporaryFolder()
     let journal = try Journal.write(at: folder.path + "/j.sqlite")
-    try journal.append(records, at: Date())
+    try journal.append(journaledRecords, at: Date())
     try journal.database.write {
         try $0.execute(sql: "UPDATE record SET body = '{' WHERE sequence = 3")
     }
@@ -143,19 +150,19 @@ func fullDisk() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/j.sqlite"
     let journal = try Journal.write(at: path)
-    try journal.append(Array(records[..<3]), at: Date())
+    try journal.append(Array(journaledRecords[..<3]), at: Date())
     // SQLite answers a page limit just as it does a full disk.
     try journal.database.writeWithoutTransaction { database in
         let pages = try Int.fetchOne(database, sql: "PRAGMA page_count")!
         try database.execute(sql: "PRAGMA max_page_count = \(pages)")
     }
-    let many = Array(repeating: records[4], count: 1_000)
+    let many = Array(repeating: journaledRecords[4], count: 1_000)
     #expect(throws: JournalError.diskFull(path: path)) { try journal.append(many, at: Date()) }
     #expect(try journal.records().count == 3)
     try journal.database.writeWithoutTransaction {
         try $0.execute(sql: "PRAGMA max_page_count = 1000000")
     }
-    try journal.append(Array(records[3...4]), at: Date())
+    try journal.append(Array(journaledRecords[3...4]), at: Date())
     #expect(try journal.records().count == 5)
 }
 
@@ -178,12 +185,20 @@ func runLock() throws {
 
 @Test("records that cannot follow each other are refused")
 func inconsistentRecords() throws {
-    #expect(throws: InconsistentRecord.self) { try RunHistory([records[3]]) }
-    #expect(throws: InconsistentRecord.self) { try RunHistory([records[0], records[0]]) }
-    #expect(throws: InconsistentRecord.self) { try RunHistory([records[2], records[2]]) }
-    #expect(throws: InconsistentRecord.self) { try RunHistory([records[2], records[6]]) }
+    #expect(throws: InconsistentRecord.self) { try RunHistory([journaledRecords[3]]) }
     #expect(throws: InconsistentRecord.self) {
-        try RunHistory([records[2], records[3], records[4], records[4]])
+        try RunHistory([journaledRecords[0], journaledRecords[0]])
+    }
+    #expect(throws: InconsistentRecord.self) {
+        try RunHistory([journaledRecords[2], journaledRecords[2]])
+    }
+    #expect(throws: InconsistentRecord.self) {
+        try RunHistory([journaledRecords[2], journaledRecords[6]])
+    }
+    #expect(throws: InconsistentRecord.self) {
+        try RunHistory([
+            journaledRecords[2], journaledRecords[3], journaledRecords[4], journaledRecords[4],
+        ])
     }
 }
 

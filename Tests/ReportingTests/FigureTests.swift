@@ -139,3 +139,46 @@ func escapedText() throws {
     #expect(!escaped.contains("'"))
     #expect(parsedElements("<p title=\"\(escaped)\">\(escaped)</p>")?.count == 1)
 }
+
+/// The legend's box and the markers of the curves, which are drawn before it.
+private func legendAndMarkers(
+    _ figure: Figure
+) throws -> (x: ClosedRange<Double>, y: ClosedRange<Double>, markers: [(x: Double, y: Double)]) {
+    let elements = try #require(parsedElements(figure.svg))
+    let place = try #require(elements.firstIndex { $0.attributes["class"] == "legend" })
+    let box = try ["x", "y", "width", "height"].map {
+        try #require(Double(elements[place].attributes[$0] ?? ""))
+    }
+    let markers = elements[..<place].flatMap { element -> [(x: Double, y: Double)] in
+        let style = element.attributes["class"] ?? ""
+        guard style.contains("solid") || style.contains("hollow"), !style.contains("band")
+        else { return [] }
+        if let x = Double(element.attributes["cx"] ?? ""),
+            let y = Double(element.attributes["cy"] ?? "")
+        {
+            return [(x, y)]
+        }
+        return coordinates(element.attributes["points"])
+    }
+    return (box[0]...box[0] + box[2], box[1]...box[1] + box[3], markers)
+}
+
+@Test("the legend covers no marker, beside the panels where there is no room in one")
+func legendCoversNothing() throws {
+    // Curves of 16 strategies all over the panel.
+    let crowded = (1...16).map { steps in
+        trialRecord(
+            .dqn(gradientSteps: steps), cycles: 10,
+            correct: (0..<10).map { 500 + (steps * 613 + $0 * 3_571) % 9_000 })
+    }
+    let figures =
+        Report(record: try publishedRuns()).figures + Report(record: sweepRecord(crowded)).figures
+    for figure in figures {
+        let (x, y, markers) = try legendAndMarkers(figure)
+        #expect(markers.count >= 30)
+        #expect(!markers.contains { x.contains($0.x) && y.contains($0.y) }, "\(figure.name)")
+        let document = try #require(parsedElements(figure.svg)?.first?.attributes)
+        #expect(x.upperBound <= Double(document["width"] ?? "") ?? 0)
+        #expect(y.upperBound <= Double(document["height"] ?? "") ?? 0)
+    }
+}

@@ -19,7 +19,7 @@ struct ImportRule {
         ImportRule(
             "ActiveLearning",
             ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"] + standard),
-        ImportRule("Journal", ["SweepModel", "GRDB"] + standard),
+        ImportRule("Journal", ["SweepModel", "GRDB", "GRDBSQLite", "CZlib"] + standard),
         ImportRule("Transport", ["Wire", "CZeroMQ"] + standard),
         ImportRule("ChildProcess", standard),
         ImportRule(
@@ -43,7 +43,8 @@ struct ImportRule {
 
     /// Only in these files may the named module be imported.
     static let confined: [String: Set<String>] = [
-        "Yams": ["SweepFile.swift", "SweepFile+Nodes.swift", "SweepFile+Protocol.swift"]
+        "Yams": ["SweepFile.swift", "SweepFile+Nodes.swift", "SweepFile+Protocol.swift"],
+        "GRDBSQLite": ["RowReader.swift"],
     ]
 
     private init(_ target: String, _ allowed: [String]) {

@@ -12,6 +12,36 @@ func learningRateMilestones() {
     #expect(abs(studyProtocol.learningRate(inEpoch: 4) - 0.001) < 1e-15)
 }
 
+@Test("wins are counted in the cycles that settings do not share, over all seeds")
+func winsInSharedCycles() {
+    func run(_ steps: Int, _ correct: [Int], _ sets: [String]) -> SettingRun {
+        SettingRun(
+            gradientSteps: steps,
+            results: zip(correct, sets).enumerated().map { index, found in
+                CycleResult(
+                    cycle: index + 1, labelled: index, correct: found.0, total: 100, testLoss: 0,
+                    trainLoss: 0, labelledDigest: found.1, weightsDigest: "", query: nil,
+                    trainSeconds: 0, evaluateSeconds: 0, querySeconds: 0)
+            })
+    }
+    let first = [
+        run(100, [10, 20, 25], ["a", "b", "c"]), run(200, [10, 20, 24], ["a", "b", "d"]),
+    ]
+    let second = [
+        run(200, [11, 23, 29], ["e", "f", "g"]), run(100, [11, 23, 29], ["e", "x", "g"]),
+    ]
+    let one = GradientStepWins(seeds: [first])
+    #expect(one.sharedCycles == 2)
+    #expect(one.wins.map(\.count) == [1, 0])
+    // The second seed's labelled sets part in cycle 2, so that only cycle 1 is left out.
+    for seeds in [[first, second], [second, first]] {
+        let both = GradientStepWins(seeds: seeds)
+        #expect(both.sharedCycles == 1)
+        #expect(both.wins.map(\.count) == [4, 3])
+        #expect(both.best == 100)
+    }
+}
+
 @Test("a tie in wins goes to the fewest gradient steps and is reported")
 func tieGoesToFewestSteps() {
     let wins = GradientStepWins([

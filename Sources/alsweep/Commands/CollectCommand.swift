@@ -31,7 +31,9 @@ struct CollectCommand: ParsableCommand {
     @Option(help: "Write to this file instead of standard output.", completion: .file())
     var output: String?
 
-    @Option(help: "Also write the figures, as SVG files, to this folder.", completion: .directory)
+    @Option(
+        help: "Also write the figures to this folder: SVG, and PNG where a converter is installed.",
+        completion: .directory)
     var figures: String?
 
     @Option(help: "The folder of all runs.", completion: .directory)
@@ -84,8 +86,19 @@ struct CollectCommand: ParsableCommand {
             throw CommandFailure(
                 "the folder \(folder) cannot be made: \(error.localizedDescription)")
         }
+        let converter = ImageConverter(environment: ProcessInfo.processInfo.environment)
         for figure in report.figures {
-            try writeText(figure.svg, to: "\(folder)/\(figure.name).svg")
+            let path = "\(folder)/\(figure.name)"
+            try writeText(figure.svg, to: path + ".svg")
+            if let problem = converter?.convert(svg: path + ".svg", png: path + ".png") {
+                print("warning: no \(path).png: \(problem)", to: &StandardError.stream)
+            }
+        }
+        if converter == nil {
+            print(
+                "The figures are SVG only; for PNG install one of "
+                    + "\(ImageConverter.names.joined(separator: ", ")).",
+                to: &StandardError.stream)
         }
     }
 }
