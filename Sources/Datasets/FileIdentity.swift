@@ -21,5 +21,15 @@ struct FileIdentity: Hashable {
         changeNanoseconds = status.st_mtim.tv_nsec
     }
 
-    var text: String { "\(path)\n\(byteCount) \(changeSeconds) \(changeNanoseconds)\n" }
+    var text: String {
+        "\(absolutePath(path))\n\(byteCount) \(changeSeconds) \(changeNanoseconds)\n"
+    }
+}
+
+/// The path without links, and independent of the working folder; the path itself where it leads
+/// nowhere.
+func absolutePath(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
 }

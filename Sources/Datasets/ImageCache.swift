@@ -34,7 +34,8 @@ struct ImageCache {
 
     /// One file for each place that a dataset is read from; it is replaced when that place changes.
     func path(of source: DatasetSource, in folder: String) -> String {
-        let digest = Digest.sha256(of: Array(source.paths.joined(separator: "\n").utf8))
+        let paths = source.paths.map(absolutePath).joined(separator: "\n")
+        let digest = Digest.sha256(of: Array(paths.utf8))
         return "\(folder)/\(source.name.rawValue)-\(digest.hexadecimal.prefix(16)).images"
     }
 
