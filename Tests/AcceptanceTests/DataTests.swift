@@ -63,7 +63,7 @@ extension Acceptance {
             #expect(stop.errors.contains("of which 10.0 MB are here"))
             #expect(stop.errors.contains("the same command goes on"))
             let listed = try Program.run(["data", "list", "--data", "d"], in: folder)
-            #expect(listed.output.contains("fashionmnist   missing"))
+            #expect(listed.output.contains("fashionmnist  missing"))
 
             try serve(server)
             let done = try Program.run(command, in: folder)

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Datasets
 import Foundation
-import SweepModel
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,8 +8,6 @@ struct DataCommand: ParsableCommand {
         abstract: "Datasets: where they are, get them, check them.",
         subcommands: [DataListCommand.self, DataFetchCommand.self, DataVerifyCommand.self])
 }
-
-extension DatasetName: ExpressibleByArgument {}
 
 /// Where the commands look.
 struct DataPlaces: ParsableArguments {
@@ -26,5 +23,9 @@ struct DataPlaces: ParsableArguments {
     }
 }
 
-/// As in 170.1 MB, of a million bytes each.
-func megabytes(_ byteCount: Int) -> String { String(format: "%.1f MB", Double(byteCount) / 1e6) }
+/// As in 170.1 MB, of a million bytes each, or 29.5 kB.
+func megabytes(_ byteCount: Int) -> String {
+    byteCount < 1_000_000
+        ? String(format: "%.1f kB", Double(byteCount) / 1e3)
+        : String(format: "%.1f MB", Double(byteCount) / 1e6)
+}

@@ -124,3 +124,4 @@ private struct EvaluateOutput: Encodable {
     }
 }
 
+extension DatasetName: ExpressibleByArgument {}
