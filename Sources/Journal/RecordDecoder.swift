@@ -145,6 +145,11 @@ extension JSONScanner {
         let query = skip(",\"query\":{") ? try query() : nil
         try expect(",\"query_seconds\":")
         let querySeconds = try number()
+        var isShared: Bool?
+        if skip(",\"shared\":") {
+            isShared = skip("true")
+            if isShared == false { try expect("false") }
+        }
         try expect(",\"test_loss\":")
         let testLoss = try number()
         try expect(",\"total\":")
@@ -154,22 +159,30 @@ extension JSONScanner {
         try expect(",\"train_seconds\":")
         let trainSeconds = try number()
         try expect(",\"weights_digest\":")
-        return CycleResult(
+        var result = CycleResult(
             cycle: cycle, labelled: labelled, correct: correct, total: total, testLoss: testLoss,
             trainLoss: trainLoss, labelledDigest: labelledDigest, weightsDigest: try string(),
             query: query, trainSeconds: trainSeconds, evaluateSeconds: evaluateSeconds,
             querySeconds: querySeconds)
+        result.isShared = isShared
+        return result
     }
 
     /// To the end of the query's object. A field that is not known here makes every record of a
     /// query slow to read, and a test fail.
     private mutating func query() throws(Mismatch) -> QueryResult {
         var query = QueryResult(picks: [], hitRate: .nan, classCounts: [])
+        if skip("\"auc\":") {
+            query.auc = try number()
+            try expect(",")
+        }
         try expect("\"class_counts\":")
         query.classCounts = try integers()
+        if skip(",\"class_entropy\":") { query.classEntropy = try number() }
         if skip(",\"first_loss\":") { query.firstLoss = try number() }
         try expect(",\"hit_rate\":")
         query.hitRate = try number()
+        if skip(",\"lambda\":") { query.lambda = try number() }
         if skip(",\"last_loss\":") { query.lastLoss = try number() }
         if skip(",\"mean_q\":") { query.meanQ = try number() }
         try expect(",\"picks\":")

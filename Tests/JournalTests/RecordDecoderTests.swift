@@ -25,8 +25,8 @@ private func decoded(
 /// Every field of a query set: one that is added later must be added to the scanner too, or every
 /// cycle's record goes to the slow parser.
 private let fullQuery = QueryResult(
-    picks: [7, 0, 49_999], hitRate: 0.125, classCounts: [1, 0, 2], meanQ: -0.25,
-    firstLoss: 0.1234567890123456, lastLoss: 3e-17)
+    picks: [7, 0, 49_999], hitRate: 0.125, classCounts: [1, 0, 2], classEntropy: 0.6365,
+    meanQ: -0.25, firstLoss: 0.1234567890123456, lastLoss: 3e-17, auc: 0.75, lambda: 0.5)
 
 private func cycle(_ query: QueryResult?, host: String = "node-1") -> SweepModel.Record {
     .cycleAccepted(
@@ -39,8 +39,15 @@ private func cycle(_ query: QueryResult?, host: String = "node-1") -> SweepModel
                 trainSeconds: 1.5, evaluateSeconds: 1e20, querySeconds: 0)))
 }
 
+private func sharedCycle(_ isShared: Bool) -> SweepModel.Record {
+    guard case .cycleAccepted(var content) = cycle(fullQuery) else { return cycle(nil) }
+    content.result.isShared = isShared
+    return .cycleAccepted(content)
+}
+
 private let frequentRecords: [SweepModel.Record] = [
-    cycle(fullQuery), cycle(nil), cycle(fullQuery, host: "rechner/größe 7"),
+    cycle(fullQuery), cycle(nil), sharedCycle(true), sharedCycle(false),
+    cycle(fullQuery, host: "rechner/größe 7"),
     cycle(QueryResult(picks: [], hitRate: 0, classCounts: [])),
     .trialAdded(
         TrialAdded(stage: "a b", isTimeSeeded: true, configuration: journaledConfiguration)),
@@ -87,7 +94,7 @@ func generalRecords() throws {
     let escaped = try encodedAsWritten(cycle(nil, host: "a/b"), escapingSlashes: true)
     #expect(try decoded(escaped, as: .cycleAccepted, &decoder) == cycle(nil, host: "a/b"))
     // A kind that the column does not name, or names wrongly.
-    let trial = frequentRecords[4]
+    let trial = frequentRecords[6]
     #expect(try decoded(encodedAsWritten(trial), as: .trialFinished, &decoder) == trial)
     #expect(try decoded(encodedAsWritten(trial), as: nil, &decoder) == trial)
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Datasets
 import Foundation
+import SweepModel
 
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -8,6 +9,8 @@ struct DataCommand: ParsableCommand {
         abstract: "Datasets: where they are, get them, check them.",
         subcommands: [DataListCommand.self, DataFetchCommand.self, DataVerifyCommand.self])
 }
+
+extension DatasetName: ExpressibleByArgument {}
 
 /// Where the commands look.
 struct DataPlaces: ParsableArguments {

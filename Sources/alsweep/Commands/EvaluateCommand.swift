@@ -124,4 +124,3 @@ private struct EvaluateOutput: Encodable {
     }
 }
 
-extension DatasetName: ExpressibleByArgument {}
