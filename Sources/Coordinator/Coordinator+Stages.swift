@@ -1,3 +1,4 @@
+import OrderedCollections
 import SweepModel
 
 extension Coordinator {
@@ -36,12 +37,14 @@ extension Coordinator {
 
     private mutating func expand(_ stage: Stage, of dataset: DatasetName) {
         if let source = stage.source, choice(of: stage, dataset) == nil {
-            guard let wins = wins(of: source, dataset, stage.choosingLearner) else { return }
+            let criterion = stage.criterion ?? .wins
+            guard let runs = runs(of: source, dataset, stage.choosingLearner) else { return }
+            let choice = SettingChoice(runs, by: criterion)
             commit(
                 .stepsChosen(
                     StepsChosen(
-                        stage: stage.name, dataset: dataset, gradientSteps: wins.best,
-                        tied: wins.tied)))
+                        stage: stage.name, dataset: dataset, gradientSteps: choice.best,
+                        tied: choice.tied, criterion: criterion)))
         }
         let configurations = stage.trials(
             of: dataset, studyProtocol: sweep.studyProtocol,
@@ -57,14 +60,13 @@ extension Coordinator {
         }
     }
 
-    /// The wins per gradient step of a learner in a stage, when all the stage's trials of the dataset
-    /// are done.
-    private func wins(
+    /// A learner's runs in a stage by seed, when all the stage's trials of the dataset are done.
+    private func runs(
         of source: String, _ dataset: DatasetName, _ learner: Learner?
-    ) -> GradientStepWins? {
+    ) -> [[SettingRun]]? {
         let trials = trials(of: source, dataset)
         guard !trials.isEmpty, trials.allSatisfy({ $0?.state == .done }) else { return nil }
-        var seeds: [UInt64: [SettingRun]] = [:]
+        var seeds: OrderedDictionary<UInt64, [SettingRun]> = [:]
         for trial in trials {
             guard let trial, let steps = trial.configuration.strategy.gradientSteps,
                 trial.configuration.strategy.name == learner?.rawValue
@@ -72,8 +74,7 @@ extension Coordinator {
             seeds[trial.configuration.seed, default: []].append(
                 SettingRun(gradientSteps: steps, results: trial.cycles.map { $0!.result }))
         }
-        // Wins are sums over seeds, which come in any order.
-        return GradientStepWins(seeds: Array(seeds.values))
+        return Array(seeds.values)
     }
 
     /// A stage's trials of a dataset, whichever stage added them first; nil where not added yet.

@@ -67,6 +67,18 @@ public struct JournaledChoice: Hashable, Sendable {
     public let studyProtocol: StudyProtocol
 }
 
+extension ChoiceCriterion {
+    /// In a sentence.
+    var title: String {
+        switch self {
+        case .wins: "wins"
+        case .area: "the area under the curve"
+        case .finalAccuracy: "the final accuracy"
+        case .meanRank: "the mean rank"
+        }
+    }
+}
+
 extension Report {
     func journaledChoices(_ results: DatasetResults) -> [StepsChosen] {
         journaledChoices.filter {
@@ -79,14 +91,15 @@ extension Report {
         journaledChoices(results).map { choice in
             let tied = choice.tied.filter { $0 != choice.gradientSteps }.map(String.init)
             let tie = tied.isEmpty ? "" : ", tied with \(joined(tied))"
+            let criterion = choice.criterion ?? .wins
             let others = Set(results.choices.compactMap(\.wins?.best))
             let differs =
-                others.isEmpty || others.contains(choice.gradientSteps)
+                criterion != .wins || others.isEmpty || others.contains(choice.gradientSteps)
                 ? ""
                 : " The runs collected here would choose "
                     + "\(joined(others.sorted().map(String.init)))."
             return "Stage \(singleLine(choice.stage)) took \(choice.gradientSteps) gradient steps, "
-                + "the choice in the journal\(tie).\(differs)"
+                + "the choice in the journal by \(criterion.title)\(tie).\(differs)"
         }
     }
 }

@@ -29,6 +29,46 @@ public struct SettingRun: Sendable {
     }
 }
 
+/// What makes a setting of gradient steps the best one. Ties go to the smallest setting with each.
+public enum ChoiceCriterion: String, Codable, CaseIterable, Hashable, Sendable {
+    /// Most cycles in which no other setting is better, as the study has it.
+    case wins
+    /// The largest area under the learning curve.
+    case area = "aulc"
+    /// The most correct images in the last cycle.
+    case finalAccuracy = "final"
+    /// The lowest mean rank over the cycles.
+    case meanRank = "mean_rank"
+}
+
+/// The setting that a criterion chooses.
+public struct SettingChoice: Hashable, Sendable {
+    /// The smallest of the best.
+    public let best: Int
+    /// All that are best, smallest first; more than one is a tie.
+    public let tied: [Int]
+
+    /// - Parameter seeds: at least one, each with a run per setting; all runs have the same number of
+    ///   cycles.
+    public init(_ seeds: [[SettingRun]], by criterion: ChoiceCriterion) {
+        let criteria = GradientStepCriteria(
+            seeds.map { runs in
+                runs.map {
+                    LearningCurve(
+                        gradientSteps: $0.gradientSteps, correct: $0.results.map(\.correct))
+                }
+            })
+        tied =
+            switch criterion {
+            case .wins: GradientStepWins(seeds: seeds).tied
+            case .area: criteria.settings(withLeast: criteria.doubledAreas.map(-))
+            case .finalAccuracy: criteria.settings(withLeast: criteria.finalCorrect.map(-))
+            case .meanRank: criteria.settings(withLeast: criteria.doubledRankSums)
+            }
+        best = tied[0]
+    }
+}
+
 /// Which setting of gradient steps won how many cycles.
 public struct GradientStepWins: Hashable, Sendable {
     /// By gradient steps, smallest first.
@@ -144,15 +184,16 @@ public struct GradientStepCriteria: Hashable, Sendable {
     }
 
     /// The smallest setting with the largest area under its curve.
-    public var bestByArea: Int { first { doubledAreas[$0] > doubledAreas[$1] } }
+    public var bestByArea: Int { settings(withLeast: doubledAreas.map(-))[0] }
     /// The smallest setting with the lowest mean rank.
-    public var bestByMeanRank: Int { first { doubledRankSums[$0] < doubledRankSums[$1] } }
+    public var bestByMeanRank: Int { settings(withLeast: doubledRankSums)[0] }
     /// The smallest setting with the most correct images in the last cycle.
-    public var bestByFinalAccuracy: Int { first { finalCorrect[$0] > finalCorrect[$1] } }
+    public var bestByFinalAccuracy: Int { settings(withLeast: finalCorrect.map(-))[0] }
 
-    /// `min(by:)` keeps the first of equals, so that a tie goes to the smallest setting.
-    private func first(_ isBetter: (Int, Int) -> Bool) -> Int {
-        gradientSteps[gradientSteps.indices.min(by: isBetter)!]
+    /// The settings whose value is the least, smallest setting first.
+    func settings(withLeast values: [Int]) -> [Int] {
+        let least = values.min()!
+        return zip(gradientSteps, values).filter { $0.1 == least }.map(\.0)
     }
 
     private static func doubledRankSum(

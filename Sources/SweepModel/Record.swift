@@ -62,18 +62,24 @@ public struct StepsChosen: Codable, Hashable, Sendable {
     public var stage: String
     public var dataset: DatasetName
     public var gradientSteps: Int
-    /// All settings with the most wins, the chosen one first.
+    /// All settings that are best by the criterion, the chosen one first.
     public var tied: [Int]
+    /// nil in journals of version 0.1, which knew wins only.
+    public var criterion: ChoiceCriterion?
 
-    public init(stage: String, dataset: DatasetName, gradientSteps: Int, tied: [Int]) {
+    public init(
+        stage: String, dataset: DatasetName, gradientSteps: Int, tied: [Int],
+        criterion: ChoiceCriterion? = nil
+    ) {
         self.stage = stage
         self.dataset = dataset
         self.gradientSteps = gradientSteps
         self.tied = tied
+        self.criterion = criterion
     }
 
     enum CodingKeys: String, CodingKey {
-        case stage, dataset, tied
+        case stage, dataset, tied, criterion
         case gradientSteps = "gradient_steps"
     }
 }

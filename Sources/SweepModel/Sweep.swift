@@ -73,11 +73,16 @@ public struct Stage: Hashable, Sendable {
     /// The stage whose best gradient steps this one uses, if any.
     public var source: String? { choosing?.source }
 
+    /// What makes gradient steps the best ones; nil without a source.
+    public var criterion: ChoiceCriterion? { choosing?.criterion }
+
     /// The learner whose gradient steps this stage takes from its source; nil without a source.
     public var choosingLearner: Learner? { choosing?.learner }
 
-    private var choosing: (learner: Learner, source: String)? {
-        for case .learned(let learner, .bestOf(let stage)) in strategies { return (learner, stage) }
+    private var choosing: (learner: Learner, source: String, criterion: ChoiceCriterion)? {
+        for case .learned(let learner, .bestOf(let stage, let criterion)) in strategies {
+            return (learner, stage, criterion)
+        }
         return nil
     }
 
@@ -146,6 +151,6 @@ public enum StrategyAxis: Hashable, Sendable {
 
 public enum GradientStepAxis: Hashable, Sendable {
     case fixed([Int])
-    /// The setting that won the named stage, per dataset.
-    case bestOf(stage: String)
+    /// The setting that the named stage found best, per dataset.
+    case bestOf(stage: String, by: ChoiceCriterion = .wins)
 }

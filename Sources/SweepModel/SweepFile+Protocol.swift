@@ -2,7 +2,9 @@ import Yams
 
 extension StudyProtocol {
     /// The protocols that a sweep file can name.
-    public static let presetNames = ["paper"]
+    public static let presets: [(name: String, studyProtocol: StudyProtocol)] = [
+        ("paper", .paper), ("laptop", .laptop), ("quick", .quick),
+    ]
 
     /// The study's own settings: its pool goes through the train transform.
     public static var paper: StudyProtocol {
@@ -10,29 +12,65 @@ extension StudyProtocol {
         studyProtocol.poolTransform = .train
         return studyProtocol
     }
+
+    /// The study on two cores in about an hour and a half: a quarter of its width, a fifth of its
+    /// pool and its labels, a tenth of its epochs.
+    public static var laptop: StudyProtocol {
+        var studyProtocol = paper
+        studyProtocol.width = 16
+        studyProtocol.epochs = 20
+        studyProtocol.batchSize = 64
+        studyProtocol.learningRate = 0.05
+        studyProtocol.milestones = [16]
+        studyProtocol.initial = 200
+        studyProtocol.addendum = 200
+        studyProtocol.poolLimit = 10_000
+        return studyProtocol
+    }
+
+    /// The study in a minute or two: three short cycles, a small pool, a fifth of the test images.
+    public static var quick: StudyProtocol {
+        var studyProtocol = StudyProtocol()
+        studyProtocol.width = 8
+        studyProtocol.epochs = 12
+        studyProtocol.batchSize = 32
+        studyProtocol.learningRate = 0.05
+        studyProtocol.milestones = [9]
+        studyProtocol.cycles = 3
+        studyProtocol.initial = 200
+        studyProtocol.addendum = 200
+        studyProtocol.poolLimit = 3_000
+        studyProtocol.testLimit = 2_000
+        return studyProtocol
+    }
 }
 
 extension SweepFile {
-    /// `paper`, or a mapping of settings that differ from the defaults.
+    /// A preset's name, or a mapping of settings that differ from the defaults or from a `preset`.
     ///
     /// - Returns: the protocol, and whether its precision is still to be chosen.
     func studyProtocol(
         _ node: Node
     ) throws(SweepFileError) -> (StudyProtocol, isPrecisionAutomatic: Bool) {
         guard node.mapping != nil else {
-            let name = try word(node, what: "the protocol")
-            guard name == "paper" else {
-                throw unknown("protocol", name, among: StudyProtocol.presetNames, at: node)
-            }
-            return (.paper, false)
+            return (try preset(node), false)
         }
         let fields = try YAMLMapping(
-            node, what: "the protocol", keys: StudyProtocol.CodingKeys.allCases.map(\.rawValue),
-            file: self)
-        var studyProtocol = StudyProtocol()
+            node, what: "the protocol",
+            keys: ["preset"] + StudyProtocol.CodingKeys.allCases.map(\.rawValue), file: self)
+        var studyProtocol = try fields["preset"].map(preset) ?? StudyProtocol()
         try readTraining(fields, into: &studyProtocol)
         try readSelection(fields, into: &studyProtocol)
         return (studyProtocol, try readEngine(fields, into: &studyProtocol))
+    }
+
+    private func preset(_ node: Node) throws(SweepFileError) -> StudyProtocol {
+        let name = try word(node, what: "the protocol")
+        guard let preset = StudyProtocol.presets.first(where: { $0.name == name }) else {
+            throw unknown(
+                "protocol", name, among: StudyProtocol.presets.map(\.name), at: node)
+        }
+        return preset.studyProtocol
     }
 
     /// A cycle's report names every pick, and must fit into a message.

@@ -154,13 +154,13 @@ public struct SweepFile {
         let steps = try settings.required("gradient_steps")
         if steps.mapping != nil {
             let source = try YAMLMapping(
-                steps, what: "gradient_steps", keys: ["best_of"], file: self)
-            return .learned(
-                learner,
-                .bestOf(
-                    stage: try sourceStage(
-                        source.required("best_of"), of: learner, datasets: datasets, after: earlier)
-                ))
+                steps, what: "gradient_steps", keys: ["best_of", "criterion"], file: self)
+            let stage = try sourceStage(
+                source.required("best_of"), of: learner, datasets: datasets, after: earlier)
+            let criterion = try source["criterion"].map { node throws(SweepFileError) in
+                try choice(node, of: ChoiceCriterion.self, what: "criterion")
+            }
+            return .learned(learner, .bestOf(stage: stage, by: criterion ?? .wins))
         }
         let counts = try unique(steps, what: "gradient_steps") { node throws(SweepFileError) in
             try integer(node, what: "gradient_steps", in: 0...1_000_000)

@@ -120,7 +120,9 @@ func secondStageTakesTheBestStep() {
     let choice = scene.coordinator.history.choices
     #expect(
         choice == [
-            StepsChosen(stage: "times", dataset: .fashionmnist, gradientSteps: 200, tied: [200])
+            StepsChosen(
+                stage: "times", dataset: .fashionmnist, gradientSteps: 200, tied: [200],
+                criterion: .wins)
         ])
     #expect(
         scene.coordinator.history.trials.suffix(2).map(\.id.rawValue) == [
@@ -182,7 +184,9 @@ func choiceOfOneLearner() {
     }
     #expect(
         scene.coordinator.history.choices == [
-            StepsChosen(stage: "times", dataset: .fashionmnist, gradientSteps: 300, tied: [300])
+            StepsChosen(
+                stage: "times", dataset: .fashionmnist, gradientSteps: 300, tied: [300],
+                criterion: .wins)
         ])
     #expect(scene.coordinator.history[TrialID("fashionmnist-dqn_warm300-seed7")]?.state == .done)
     #expect(scene.coordinator.history.trials.count == 7)

@@ -63,12 +63,12 @@ func journaledChoice() throws {
         .replacing("\\-", with: "-")
         #expect(
             text.contains(
-                "Stage time-seeds took 200 gradient steps, the choice in the journal, tied with 300, "
-                    + "400 and 500."))
+                "Stage time-seeds took 200 gradient steps, the choice in the journal by wins, tied "
+                    + "with 300, 400 and 500."))
         #expect(
             text.contains(
-                "took 300 gradient steps, the choice in the journal. The runs collected here would "
-                    + "choose 100."))
+                "took 300 gradient steps, the choice in the journal by wins. The runs collected here "
+                    + "would choose 100."))
     }
     let value = try JSONSerialization.jsonObject(with: Data(report.render(.json).utf8))
     let datasets = try #require((value as? [String: Any])?["datasets"] as? [[String: Any]])

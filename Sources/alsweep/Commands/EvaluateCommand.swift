@@ -123,4 +123,3 @@ private struct EvaluateOutput: Encodable {
             dataset.title, width)
     }
 }
-
