@@ -42,12 +42,6 @@ struct QueryRequest {
         }
     }
 
-    /// Some rows of the candidates' logits.
-    func rows(_ positions: [Int], of logits: [Float]) -> [Float] {
-        let length = classifier.classCount
-        return positions.flatMap { logits[$0 * length..<($0 + 1) * length] }
-    }
-
     /// The same with what the linear layer saw, `(indices.count, features)`.
     func outputs(
         of indices: [Int], through transform: PoolTransform, purpose: RandomPurpose
@@ -56,6 +50,12 @@ struct QueryRequest {
             augmentation throws(ExperimentError) in
             try classifier.outputs(of: indices, augmentation: augmentation)
         }
+    }
+
+    /// Some rows of the candidates' logits.
+    func rows(_ positions: [Int], of logits: [Float]) -> [Float] {
+        let length = classifier.classCount
+        return positions.flatMap { logits[$0 * length..<($0 + 1) * length] }
     }
 
     private func withAugmentation<Result>(
