@@ -73,6 +73,7 @@ let package = Package(
         library("SweepModel", [yams]),
         library("Wire", ["SweepModel"]),
         library("Coordinator", ["SweepModel", "Wire", orderedCollections]),
+        library("Agent", ["SweepModel", "Wire"]),
         library("Reporting", ["SweepModel"]),
 
         // The experiment.
@@ -95,11 +96,14 @@ let package = Package(
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
                 logging,
             ]),
-        library("WorkerService", ["SweepModel", "Wire", "Transport", "ChildProcess", logging]),
+        library(
+            "WorkerService",
+            ["SweepModel", "Wire", "Agent", "Transport", "ChildProcess", logging]),
         .executableTarget(
             name: "alsweep",
             dependencies: [
-                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "Datasets",
+                "SweepModel", "Wire", "Coordinator", "Agent", "Journal",
+                "Transport", "Datasets",
                 "DatasetFetch", "Classifier", "ActiveLearning", "Digests", "Reporting",
                 "CoordinatorService", "WorkerService", "ChildProcess", "CProcessor",
                 argumentParser, logging,
@@ -109,6 +113,7 @@ let package = Package(
         tests("SweepModel", ["SweepModel"]),
         tests("Wire", ["Wire", "SweepModel"]),
         tests("Coordinator", ["Coordinator", "SweepModel", "Wire", orderedCollections]),
+        tests("Agent", ["Agent", "SweepModel", "Wire"]),
         tests("Reporting", ["Reporting"], fixtures: true),
         tests("Digests", ["Digests"]),
         .target(
@@ -123,7 +128,7 @@ let package = Package(
             fixtures: true, settings: numericSettings),
         tests("Journal", ["Journal", "SweepModel", grdb]),
         tests("Transport", ["Transport"]),
-        tests("WorkerService", ["WorkerService", "SweepModel", "Wire"]),
+        tests("WorkerService", ["WorkerService", "Agent", "SweepModel"]),
         tests("Repository", []),
         tests("Acceptance", ["ChildProcess", "TestServer", "alsweep"]),
     ]

@@ -1,3 +1,4 @@
+import Agent
 import ChildProcess
 import Foundation
 import Logging

@@ -11,6 +11,7 @@ struct ImportRule {
         ImportRule("SweepModel", ["Yams"]),
         ImportRule("Wire", ["SweepModel", "FoundationEssentials"]),
         ImportRule("Coordinator", ["SweepModel", "Wire", "OrderedCollections"]),
+        ImportRule("Agent", ["SweepModel", "Wire"]),
         ImportRule("Reporting", ["SweepModel", "FoundationEssentials"]),
         ImportRule("Digests", ["CCrypto"] + standard),
         ImportRule("Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"] + standard),
@@ -31,13 +32,14 @@ struct ImportRule {
                 + standard),
         ImportRule(
             "WorkerService",
-            ["SweepModel", "Wire", "Transport", "ChildProcess", "Logging"] + standard),
+            ["SweepModel", "Wire", "Agent", "Transport", "ChildProcess", "Logging"] + standard),
         ImportRule(
             "alsweep",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
                 "Digests", "Datasets", "DatasetFetch", "Classifier", "ActiveLearning", "Reporting",
-                "CoordinatorService", "WorkerService", "CProcessor", "ArgumentParser", "Logging",
+                "CoordinatorService", "WorkerService", "Agent", "CProcessor",
+                "ArgumentParser", "Logging",
             ] + standard),
     ]
 

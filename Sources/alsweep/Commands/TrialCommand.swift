@@ -1,4 +1,5 @@
 import ActiveLearning
+import Agent
 import ArgumentParser
 import Foundation
 import SweepModel

@@ -2,7 +2,7 @@ import SweepModel
 import Wire
 
 /// What happens to a worker's agent.
-enum AgentEvent {
+public enum AgentEvent: Sendable {
     case received(Message)
     case childSaid(ChildLine, Lease)
     /// The attempt's process has ended; `fault` says how if it did not say so itself.
@@ -13,7 +13,7 @@ enum AgentEvent {
     case ticked
 }
 
-enum AgentAction {
+public enum AgentAction: Hashable, Sendable {
     case send(Message)
     case start(Assignment)
     /// The process saves what it has and ends.
@@ -32,48 +32,66 @@ public enum AgentExit: Hashable, Sendable {
 }
 
 /// An attempt that a worker runs, or whose reports were not acknowledged yet.
-struct AgentAttempt {
-    let assignment: Assignment
-    var cycle = 0
-    var epoch = 0
+public struct AgentAttempt: Hashable, Sendable {
+    public let assignment: Assignment
+    public internal(set) var cycle = 0
+    public internal(set) var epoch = 0
     /// Its process has not ended.
-    var isAlive = true
+    public internal(set) var isAlive = true
     /// It lost its lease, or is being given back: what its process still says does not count.
-    var isAbandoned = false
+    public internal(set) var isAbandoned = false
     var hasReportedEnd = false
+
+    init(assignment: Assignment) { self.assignment = assignment }
 }
 
 /// Decides what a worker does; opens no socket, starts no process and reads no clock.
 ///
 /// A report is kept until the coordinator has it on disk, and repeated until then. The agent's
 /// life does not depend on the coordinator's: without one its trials go on.
-struct Agent {
-    struct Options {
-        var host: String
-        var slots: Int
-        var softwareVersion: String
+public struct Agent: Sendable {
+    public struct Options: Hashable, Sendable {
+        public var host: String
+        public var slots: Int
+        public var softwareVersion: String
         /// What this machine can compute with.
-        var offers: [ComputingOffer]
+        public var offers: [ComputingOffer]
         /// A worker that `launch` started ends when its coordinator leaves.
-        var leavesWithCoordinator: Bool
+        public var leavesWithCoordinator: Bool
         /// The first answer must come within this time.
-        var connectDelayMs: Int64
+        public var connectDelayMs: Int64
         /// Without a coordinator and without work it ends after this time.
-        var idleExitMs: Int64
+        public var idleExitMs: Int64
+
+        public init(
+            host: String, slots: Int, softwareVersion: String, offers: [ComputingOffer],
+            leavesWithCoordinator: Bool, connectDelayMs: Int64, idleExitMs: Int64
+        ) {
+            self.host = host
+            self.slots = slots
+            self.softwareVersion = softwareVersion
+            self.offers = offers
+            self.leavesWithCoordinator = leavesWithCoordinator
+            self.connectDelayMs = connectDelayMs
+            self.idleExitMs = idleExitMs
+        }
     }
 
-    static let helloIntervalMs: Int64 = 2_000
-    static let repeatIntervalMs: Int64 = 10_000
+    /// Between two hellos that nobody answers.
+    public static let helloIntervalMs: Int64 = 2_000
+    /// Between two sendings of a report that is not acknowledged.
+    public static let repeatIntervalMs: Int64 = 10_000
     /// At a stop the coordinator gets so long to acknowledge what it is given back.
-    static let goodbyeDelayMs: Int64 = 5_000
+    public static let goodbyeDelayMs: Int64 = 5_000
     private static let initialHeartbeatMs: Int64 = 10_000
 
-    let options: Options
+    public let options: Options
     /// By the order of their assignment.
-    private(set) var attempts: [AgentAttempt] = []
+    public private(set) var attempts: [AgentAttempt] = []
     /// Not acknowledged yet, oldest first.
-    private(set) var reports: [Report] = []
-    private(set) var isWelcome = false
+    public private(set) var reports: [Report] = []
+    /// Whether the coordinator answered its last hello, and was heard of since.
+    public private(set) var isWelcome = false
     private var hasBeenWelcome = false
     private var heartbeatMs = Self.initialHeartbeatMs
     private var assignmentsReceived = 0
@@ -88,14 +106,14 @@ struct Agent {
     private var actions: [AgentAction] = []
 
     /// - Parameter now: a monotonic clock's milliseconds.
-    init(options: Options, at now: Int64) {
+    public init(options: Options, at now: Int64) {
         self.options = options
         lastHeartbeat = now
         lastReportSent = now
         lastHeard = now
     }
 
-    mutating func handle(_ event: AgentEvent, at now: Int64) -> [AgentAction] {
+    public mutating func handle(_ event: AgentEvent, at now: Int64) -> [AgentAction] {
         actions = []
         switch event {
         case .received(let message):

@@ -1,8 +1,7 @@
+import Agent
 import SweepModel
 import Testing
 import Wire
-
-@testable import WorkerService
 
 /// An agent, a clock that tests move, and what it did last.
 private struct Scene {
@@ -224,17 +223,4 @@ func endOfSweep() {
     scene.welcome()
     scene.hear(.stop(.sweepFinished))
     #expect(scene.exit == .sweepFinished)
-}
-
-@Test("a child's line comes back from its text, and others are told apart")
-func childLines() {
-    let lines: [ChildLine] = [
-        .progress(cycle: 1, epoch: 2), .cycle(cycle), .finished(modelDigest: "m"),
-        .failed(kind: .user, message: "a\nb"),
-    ]
-    for line in lines {
-        #expect(!line.encoded().contains("\n"))
-        #expect(ChildLine(Array(line.encoded().utf8)) == line)
-    }
-    #expect(ChildLine(Array("Warning: something".utf8)) == nil)
 }
