@@ -172,6 +172,8 @@ public struct Agent: Sendable {
     private mutating func accept(_ assignment: Assignment) {
         // Between a hello and its welcome the coordinator takes what it assigned for lost.
         guard isWelcome else { return }
+        // One that comes twice must not run twice: two processes would share a checkpoint.
+        guard index(of: assignment.lease) == nil else { return }
         assignmentsReceived += 1
         guard stopBegan == nil, freeSlots > 0 else { return }
         attempts.append(AgentAttempt(assignment: assignment))

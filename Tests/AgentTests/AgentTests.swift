@@ -216,6 +216,18 @@ func lostCoordinator() {
     #expect(scene.exit == .coordinatorLost)
 }
 
+@Test("an assignment that comes twice starts one process, and counts once")
+func repeatedAssignment() {
+    var (scene, lease) = Scene.working()
+    #expect(scene.assign(lease.trial.rawValue, attempt: lease.attempt) == lease)
+    #expect(scene.started == 0)
+    scene.tick(after: 10_000)
+    let received = scene.sent.compactMap { message in
+        if case .heartbeat(let heartbeat) = message { heartbeat.assignmentsReceived } else { nil }
+    }
+    #expect(received == [1])
+}
+
 @Test("the end of the sweep ends a worker")
 func endOfSweep() {
     var scene = Scene()
