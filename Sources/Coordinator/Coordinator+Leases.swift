@@ -66,12 +66,26 @@ extension Coordinator {
     /// One trial a free slot, the longest expected first, ties in the order of the sweep.
     mutating func assignTrials(at now: Instant) {
         guard !queue.isEmpty else { return }
+        withdrawSilentOffers(at: now)
         for worker in workers.keys {
             while workers[worker]!.freeSlots > 0 {
                 guard let place = queue.firstIndex(where: { isEligible($0, for: worker, at: now) })
                 else { break }
                 assign(queue.remove(at: place), to: worker, at: now)
             }
+        }
+    }
+
+    /// What a worker offered that is not heard of for a lease does not count, so that no trial goes to
+    /// it or waits for it. After the grace it is forgotten: it says hello again if it returns.
+    private mutating func withdrawSilentOffers(at now: Instant) {
+        func isSilent(_ session: WorkerSession, for duration: Int64) -> Bool {
+            now >= session.lastHeard.after(duration)
+        }
+        let silent = workers.filter { isSilent($0.value, for: options.leaseMs) }
+        for (worker, session) in silent {
+            let isLost = isSilent(session, for: options.leaseMs + options.graceMs)
+            if isLost { workers[worker] = nil } else { workers[worker]!.freeSlots = 0 }
         }
     }
 

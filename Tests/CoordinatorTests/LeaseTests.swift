@@ -123,6 +123,29 @@ func deadWorker() {
     #expect(scene.coordinator.sessions.isEmpty)
 }
 
+@Test("a worker that fell silent is given nothing, and is forgotten after the grace")
+func silentWorkerGetsNothing() {
+    var (scene, lease) = working()
+    // b's trial comes back when b has been silent for a while and still offers a slot.
+    scene.join("b", slots: 2)
+    scene.ready("b", free: 1, received: 0)
+    scene.report(.released, scene.assigned[0], from: "b")
+    scene.ready("b", free: 2, received: 1)
+    #expect(scene.coordinator.queue.isEmpty)
+    let session = { (name: String) in scene.coordinator.session(of: WorkerID(name)) }
+    scene.wait(89_000)
+    scene.hear(heartbeat([lease]))
+    scene.wait(1_000)
+    scene.report(.released, lease)
+    #expect(scene.assigned == [], "a has no free slot, and b is silent for a lease")
+    #expect(session("b") != nil)
+    scene.wait(90_000)
+    #expect(session("b") == nil)
+    #expect(session("a") != nil)
+    scene.ready("a", received: 1)
+    #expect(scene.assigned.count == 1)
+}
+
 @Test("a stop asks the workers for their attempts and ends when they have given them back")
 func stopCollectsAttempts() {
     var (scene, lease) = working()
