@@ -75,10 +75,29 @@ extension Coordinator {
             leases[progress.lease.trial]!.cycle = progress.cycle
             leases[progress.lease.trial]!.epoch = progress.epoch
         }
-        if heartbeat.assignmentsReceived == workers[worker]!.assignmentsSent {
-            releaseAttempts(of: worker, except: heartbeat.attempts.map(\.lease))
-        }
+        reconcile(worker, heartbeat)
         send(.renewed(heartbeat: heartbeat.number), to: worker)
+    }
+
+    /// Finds assignments that got lost, and counts that parted. A worker counts anew after every
+    /// welcome; one that is repeated or comes late would have it wait for ever for an assignment that
+    /// it has received.
+    private mutating func reconcile(_ worker: WorkerID, _ heartbeat: Heartbeat) {
+        let held = heartbeat.attempts.map(\.lease)
+        let sent = workers[worker]!.assignmentsSent
+        if heartbeat.assignmentsReceived == sent {
+            releaseAttempts(of: worker, except: held)
+        } else if !hasAttempt(worker, except: held) {
+            // Nothing is under way to it.
+            workers[worker]!.assignmentsSent = min(sent, max(heartbeat.assignmentsReceived, 0))
+        }
+    }
+
+    private func hasAttempt(_ worker: WorkerID, except held: [Lease]) -> Bool {
+        leases.values.contains { state in
+            state.attempt.worker == worker
+                && !held.contains(Lease(trial: state.attempt.trial, attempt: state.attempt.attempt))
+        }
     }
 
     /// The worker has left, and its attempts with it.

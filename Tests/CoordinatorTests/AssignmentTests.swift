@@ -191,3 +191,17 @@ func choiceOfOneLearner() {
     #expect(scene.coordinator.history[TrialID("fashionmnist-dqn_warm300-seed7")]?.state == .done)
     #expect(scene.coordinator.history.trials.count == 7)
 }
+
+@Test("a worker that counts anew after a repeated welcome is given trials again")
+func repeatedWelcome() {
+    var scene = Scene()
+    scene.join()
+    scene.ready(received: 0)
+    scene.finish(scene.assigned[0])
+    // It has received one, and forgot it with the second welcome.
+    scene.ready(received: 0)
+    #expect(scene.assigned == [], "an assignment may be under way")
+    scene.hear(.heartbeat(Heartbeat(number: 1, assignmentsReceived: 0, attempts: [])))
+    scene.ready(received: 0)
+    #expect(scene.assigned.count == 1)
+}
