@@ -16,10 +16,14 @@ let swiftSettings: [SwiftSetting] =
 let numericSettings =
     swiftSettings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+/// The simulator handles some million events in the tests.
+let coreSettings = numericSettings
+
 let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let orderedCollections: Target.Dependency = .product(
     name: "OrderedCollections", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -70,10 +74,13 @@ let package = Package(
         .target(name: "CProcessor"),
 
         // The pure core: no clock, no system randomness, no I/O.
-        library("SweepModel", [yams]),
+        library("SweepModel", [yams], settings: coreSettings),
         library("Wire", ["SweepModel"]),
-        library("Coordinator", ["SweepModel", "Wire", orderedCollections]),
-        library("Agent", ["SweepModel", "Wire"]),
+        library("Coordinator", ["SweepModel", "Wire", orderedCollections], settings: coreSettings),
+        library("Agent", ["SweepModel", "Wire"], settings: coreSettings),
+        library(
+            "Simulation", ["SweepModel", "Wire", "Coordinator", "Agent", orderedCollections, heap],
+            settings: coreSettings),
         library("Reporting", ["SweepModel"]),
 
         // The experiment.
@@ -102,7 +109,7 @@ let package = Package(
         .executableTarget(
             name: "alsweep",
             dependencies: [
-                "SweepModel", "Wire", "Coordinator", "Agent", "Journal",
+                "SweepModel", "Wire", "Coordinator", "Agent", "Simulation", "Journal",
                 "Transport", "Datasets",
                 "DatasetFetch", "Classifier", "ActiveLearning", "Digests", "Reporting",
                 "CoordinatorService", "WorkerService", "ChildProcess", "CProcessor",
@@ -114,6 +121,7 @@ let package = Package(
         tests("Wire", ["Wire", "SweepModel"]),
         tests("Coordinator", ["Coordinator", "SweepModel", "Wire", orderedCollections]),
         tests("Agent", ["Agent", "SweepModel", "Wire"]),
+        tests("Simulation", ["Simulation"]),
         tests("Reporting", ["Reporting"], fixtures: true),
         tests("Digests", ["Digests"]),
         .target(

@@ -12,6 +12,9 @@ struct ImportRule {
         ImportRule("Wire", ["SweepModel", "FoundationEssentials"]),
         ImportRule("Coordinator", ["SweepModel", "Wire", "OrderedCollections"]),
         ImportRule("Agent", ["SweepModel", "Wire"]),
+        ImportRule(
+            "Simulation",
+            ["SweepModel", "Wire", "Coordinator", "Agent", "OrderedCollections", "HeapModule"]),
         ImportRule("Reporting", ["SweepModel", "FoundationEssentials"]),
         ImportRule("Digests", ["CCrypto"] + standard),
         ImportRule("Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"] + standard),
@@ -38,7 +41,7 @@ struct ImportRule {
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
                 "Digests", "Datasets", "DatasetFetch", "Classifier", "ActiveLearning", "Reporting",
-                "CoordinatorService", "WorkerService", "Agent", "CProcessor",
+                "CoordinatorService", "WorkerService", "Agent", "Simulation", "CProcessor",
                 "ArgumentParser", "Logging",
             ] + standard),
     ]

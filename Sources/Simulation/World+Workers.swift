@@ -1,0 +1,213 @@
+import Agent
+import Coordinator
+import OrderedCollections
+import SweepModel
+import Wire
+
+/// The shell around the agent, as `WorkerService` is, and the processes that it starts.
+extension World {
+    /// A socket without a peer tries again at intervals up to this one.
+    private static let longestReconnectionMs: Int64 = 30_000
+
+    mutating func startWorker(_ node: Int) {
+        guard workers[node].agent == nil else { return }
+        // Nobody else starts the coordinator's worker.
+        if workers[node].machine.isCoordinators, !coordinator.isUp { return }
+        let machine = workers[node].machine
+        workers[node].life += 1
+        workers[node].id = WorkerID("w\(node).\(workers[node].life)")
+        nodes[workers[node].id] = node
+        if machine.isLiar { checker.liars.append(workers[node].id) }
+        workers[node].epoch = 0
+        workers[node].agent = Agent(
+            options: Agent.Options(
+                host: "host\(node)", slots: machine.slots,
+                softwareVersion: machine.isOutdated ? "0" : scenario.options.softwareVersion,
+                offers: [ComputingOffer(engine: .onednn, precision: .float32)],
+                leavesWithCoordinator: machine.isCoordinators,
+                connectDelayMs: scenario.connectDelayMs, idleExitMs: scenario.idleExitMs),
+            at: workers[node].clock.milliseconds(at: now))
+        trace.note(now, workers[node].id.rawValue, "starts")
+        tick(node)
+    }
+
+    mutating func tick(_ node: Int) {
+        handle(.ticked, at: node)
+        guard let agent = workers[node].agent else { return }
+        // Often enough for what it may have to do next; the real shell asks four times a second.
+        let interval =
+            !agent.isWelcome
+            ? draws.milliseconds(in: Agent.helloIntervalMs...Self.longestReconnectionMs)
+            : agent.reports.isEmpty
+                ? scenario.options.heartbeatMs / 2
+                : min(scenario.options.heartbeatMs / 2, Agent.repeatIntervalMs)
+        plan(.workerTick(node: node, life: workers[node].life), after: interval)
+    }
+
+    mutating func arrive(_ message: Message, epoch: Int, at node: Int, for worker: WorkerID) {
+        guard workers[node].id == worker, workers[node].agent != nil,
+            epoch >= workers[node].epoch
+        else { return }
+        if case .welcome = message { workers[node].epoch = epoch }
+        trace.note(now, worker.rawValue, "hears: \(message.traceText)")
+        handle(.received(message), at: node)
+    }
+
+    mutating func handle(_ event: AgentEvent, at node: Int) {
+        guard workers[node].agent != nil else { return }
+        let actions = workers[node].agent!.handle(
+            event, at: workers[node].clock.milliseconds(at: now))
+        for action in actions {
+            switch action {
+            case .send(let message): send(message, from: node)
+            case .start(let assignment): start(assignment, at: node)
+            case .stop(let lease): stop(lease, at: node)
+            case .exit(let reason): return endWorker(node, "ends: \(reason)")
+            }
+        }
+    }
+
+    private mutating func send(_ message: Message, from node: Int) {
+        guard workers[node].machine.isLiar else { return sendToCoordinator(message, from: node) }
+        for message in Liar.distort(message, checker.durable, &draws) {
+            sendToCoordinator(message, from: node)
+        }
+    }
+
+    /// The process and all that it started are gone; whoever started it does so again.
+    mutating func endWorker(_ node: Int, _ how: @autoclosure () -> String) {
+        guard workers[node].agent != nil else { return }
+        trace.note(now, workers[node].id.rawValue, how())
+        workers[node].agent = nil
+        workers[node].children = []
+        workers[node].life += 1
+        if workers[node].machine.isCoordinators {
+            if coordinator.isUp {
+                receive(.workerDied(workers[node].id))
+            } else {
+                coordinator.deadWorker = workers[node].id
+            }
+        }
+        plan(.workerStart(node: node), afterMean: isMended ? 10_000 : 180_000)
+    }
+
+    // MARK: Trials
+
+    private mutating func start(_ assignment: Assignment, at node: Int) {
+        let lease = assignment.lease
+        if workers[node].children.contains(where: { $0.assignment.lease == lease }) {
+            return checker.fail(
+                .fencing, "\(workers[node].id) runs \(lease.traceText) twice at once", at: now)
+        }
+        if workers[node].children.count >= workers[node].machine.slots {
+            return checker.fail(
+                .fencing, "\(workers[node].id) runs more trials than it has slots", at: now)
+        }
+        if draws.happens(perMille: rates.startFailurePerMille) {
+            return handle(.childEnded(lease, fault: (.disk, "no process")), at: node)
+        }
+        nextChild += 1
+        workers[node].children.append(Child(serial: nextChild, assignment: assignment))
+        plan(step: .begin, node, nextChild, afterUpTo: 3_000)
+    }
+
+    private mutating func stop(_ lease: Lease, at node: Int) {
+        guard
+            let place = workers[node].children.firstIndex(where: { $0.assignment.lease == lease }),
+            !workers[node].children[place].isStopping
+        else { return }
+        workers[node].children[place].isStopping = true
+        // At its next batch.
+        plan(
+            step: .end, node, workers[node].children[place].serial,
+            afterUpTo: draws.happens(perMille: 100) ? 60_000 : 2_000)
+    }
+
+    private mutating func plan(
+        step: ChildStep, _ node: Int, _ serial: Int, afterUpTo milliseconds: Int64
+    ) {
+        plan(
+            .child(step, node: node, life: workers[node].life, serial: serial),
+            afterUpTo: milliseconds)
+    }
+
+    mutating func advance(_ node: Int, _ serial: Int, _ step: ChildStep) {
+        guard let place = workers[node].children.firstIndex(where: { $0.serial == serial }) else {
+            return
+        }
+        let child = workers[node].children[place]
+        let lease = child.assignment.lease
+        switch step {
+        case .end: end(serial, lease, at: node, fault: nil)
+        case .fail(let kind):
+            if kind == .disk {
+                handle(.childSaid(.failed(kind: kind, message: "no space"), lease), at: node)
+                end(serial, lease, at: node, fault: nil)
+            } else {
+                end(serial, lease, at: node, fault: (kind, "its process ended"))
+            }
+        case _ where child.isStopping: break
+        case .begin: begin(child, at: node)
+        case .cycleFinished:
+            let cycle = child.cycle + 1
+            save(cycle, of: child, at: node)
+            say(cycle, child, at: node)
+            compute(from: cycle, child, at: node)
+        }
+    }
+
+    /// It tells again of the cycles in its checkpoint, and goes on after them.
+    private mutating func begin(_ child: Child, at node: Int) {
+        let lease = child.assignment.lease
+        if workers[node].machine.lackedDataset == child.configuration.dataset {
+            handle(.childSaid(.failed(kind: .data, message: "no dataset"), lease), at: node)
+            return end(child.serial, lease, at: node, fault: nil)
+        }
+        let saved =
+            workers[node].machine.sharesFolder
+            ? checkpoints[lease.trial] : workers[node].checkpoints[lease.trial]
+        for cycle in 0..<(saved ?? 0) { say(cycle + 1, child, at: node) }
+        compute(from: saved ?? 0, child, at: node)
+    }
+
+    private mutating func compute(from cycle: Int, _ child: Child, at node: Int) {
+        // What it said may have ended it.
+        guard let place = workers[node].children.firstIndex(where: { $0.serial == child.serial })
+        else { return }
+        workers[node].children[place].cycle = cycle
+        let lease = child.assignment.lease
+        guard cycle < child.configuration.studyProtocol.cycles else {
+            let digest = ReferenceRun.modelDigest(of: child.configuration)
+            handle(.childSaid(.finished(modelDigest: digest), lease), at: node)
+            return end(child.serial, lease, at: node, fault: nil)
+        }
+        handle(.childSaid(.progress(cycle: cycle + 1, epoch: 0), lease), at: node)
+        let usual = scenario.cycleMs * workers[node].machine.slowness
+        plan(
+            .child(.cycleFinished, node: node, life: workers[node].life, serial: child.serial),
+            after: usual * 4 / 5 + draws.milliseconds(in: 0...(usual * 2 / 5)))
+    }
+
+    /// The state is saved before it is told of.
+    private mutating func save(_ cycle: Int, of child: Child, at node: Int) {
+        let trial = child.assignment.lease.trial
+        if workers[node].machine.sharesFolder {
+            checkpoints[trial] = cycle
+        } else {
+            workers[node].checkpoints[trial] = cycle
+        }
+    }
+
+    private mutating func say(_ cycle: Int, _ child: Child, at node: Int) {
+        let result = ReferenceRun.result(of: child.configuration, cycle: cycle)
+        handle(.childSaid(.cycle(result), child.assignment.lease), at: node)
+    }
+
+    private mutating func end(
+        _ serial: Int, _ lease: Lease, at node: Int,
+        fault: (kind: FailureKind, message: String)?
+    ) {
+        workers[node].children.removeAll { $0.serial == serial }
+        handle(.childEnded(lease, fault: fault), at: node)
+    }
+}
