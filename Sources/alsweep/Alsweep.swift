@@ -25,7 +25,7 @@ struct Alsweep: ParsableCommand {
             LaunchCommand.self, WorkerCommand.self, CollectCommand.self, PlanCommand.self,
             StatusCommand.self, ExtendCommand.self, ExperimentCommand.self, EvaluateCommand.self,
             DataCommand.self, JournalCommand.self, BenchCommand.self, KeysCommand.self,
-            TrialCommand.self,
+            SimulateCommand.self, TrialCommand.self,
         ])
 
     static func main() {
