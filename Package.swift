@@ -89,11 +89,12 @@ let package = Package(
         library("Journal", ["SweepModel", "CZlib", grdb, sqlite]),
         library("Transport", ["Wire", "CZeroMQ"]),
         library("ChildProcess", []),
+        library("Launchers", ["SweepModel", "Transport", "ChildProcess", yams]),
         library(
             "CoordinatorService",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
-                logging,
+                "Launchers", logging,
             ]),
         library("WorkerService", ["SweepModel", "Wire", "Transport", "ChildProcess", logging]),
         .executableTarget(
@@ -101,7 +102,8 @@ let package = Package(
             dependencies: [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "Datasets",
                 "DatasetFetch", "Classifier", "ActiveLearning", "Digests", "Reporting",
-                "CoordinatorService", "WorkerService", "ChildProcess", "CProcessor",
+                "CoordinatorService", "WorkerService", "Launchers", "ChildProcess",
+                "CProcessor",
                 argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
@@ -124,6 +126,7 @@ let package = Package(
         tests("Journal", ["Journal", "SweepModel", grdb]),
         tests("Transport", ["Transport"]),
         tests("WorkerService", ["WorkerService", "SweepModel", "Wire"]),
+        tests("Launchers", ["Launchers", "SweepModel", "Transport"]),
         tests("Repository", []),
         tests("Acceptance", ["ChildProcess", "TestServer", "alsweep"]),
     ]

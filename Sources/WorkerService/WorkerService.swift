@@ -99,7 +99,7 @@ public final class WorkerService {
         self.logger = logger
         self.notice = notice
         SignalDescriptor.ignoreBrokenPipes()
-        signals = try SignalDescriptor([.interrupt, .terminate])
+        signals = try SignalDescriptor([.interrupt, .terminate, .user2])
         context = try Context()
         var options = SocketOptions.dealer
         options.lingerMs = Self.lingerMs
