@@ -1,4 +1,5 @@
 import Foundation
+import SweepModel
 
 /// Asks the machines of a cluster file what would stop a sweep there. Unlike a launcher it waits.
 public struct ClusterExamination {

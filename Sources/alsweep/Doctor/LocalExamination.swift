@@ -1,8 +1,10 @@
+import ChildProcess
 import Classifier
 import Datasets
 import Foundation
 import Launchers
 import SweepModel
+import Wire
 
 /// What of this machine would stop a sweep.
 struct LocalExamination {
@@ -122,11 +124,14 @@ struct LocalExamination {
             remedy: "with one trial per core it may run out: lower --slots")
     }
 
+    /// Seeds are drawn from the clock: one that was set back draws them again.
     private var clock: Finding {
-        var status = timex()
-        // The kernel knows whether a time service keeps the clock.
-        let isKept = adjtimex(&status) >= 0 && status.status & STA_UNSYNC == 0
+        let attributes = try? FileManager.default.attributesOfItem(
+            atPath: ChildProcess.ownProgram())
+        let made = attributes?[.modificationDate] as? Date ?? .distantPast
+        let now = Date()
         return Finding(
-            "clock", .ok, isKept ? "kept by a time service" : "not kept by a time service here")
+            "clock", made > now ? .warning : .ok, now.formatted(.iso8601),
+            remedy: "this program is from \(made.formatted(.iso8601)): set the clock, by NTP")
     }
 }
