@@ -97,11 +97,12 @@ let package = Package(
         library("Journal", ["SweepModel", "CZlib", grdb, sqlite]),
         library("Transport", ["Wire", "CZeroMQ"]),
         library("ChildProcess", []),
+        library("Launchers", ["SweepModel", "Transport", "ChildProcess", yams]),
         library(
             "CoordinatorService",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
-                logging,
+                "Launchers", logging,
             ]),
         library(
             "WorkerService",
@@ -112,7 +113,8 @@ let package = Package(
                 "SweepModel", "Wire", "Coordinator", "Agent", "Simulation", "Journal",
                 "Transport", "Datasets",
                 "DatasetFetch", "Classifier", "ActiveLearning", "Digests", "Reporting",
-                "CoordinatorService", "WorkerService", "ChildProcess", "CProcessor",
+                "CoordinatorService", "WorkerService", "Launchers", "ChildProcess",
+                "CProcessor",
                 argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
@@ -137,6 +139,7 @@ let package = Package(
         tests("Journal", ["Journal", "SweepModel", grdb]),
         tests("Transport", ["Transport"]),
         tests("WorkerService", ["WorkerService", "Agent", "SweepModel"]),
+        tests("Launchers", ["Launchers", "SweepModel", "Transport"]),
         tests("Repository", []),
         tests("Acceptance", ["ChildProcess", "TestServer", "alsweep"]),
     ]

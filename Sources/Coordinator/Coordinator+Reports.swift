@@ -84,6 +84,14 @@ extension Coordinator {
         giveUpIfHopeless(lease.trial)
     }
 
+    /// The worker's process ended by what its trials did.
+    mutating func blame(_ fault: WorkerFault, on worker: WorkerID, at now: Instant) {
+        for state in Array(leases.values) where state.attempt.worker == worker {
+            let lease = Lease(trial: state.attempt.trial, attempt: state.attempt.attempt)
+            fail(lease, fault.kind, fault.message, at: now)
+        }
+    }
+
     /// A trial fails for good by a fault of its configuration, or after several failed attempts.
     private mutating func giveUpIfHopeless(_ id: TrialID) {
         let failures = history[id]!.blamedFailures

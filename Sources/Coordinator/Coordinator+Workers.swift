@@ -19,7 +19,24 @@ public struct WorkerSession: Hashable, Sendable {
     }
 }
 
+/// What a connected worker has to do.
+public struct WorkerLoad: Hashable, Sendable {
+    public let worker: WorkerID
+    public let slots: Int
+    /// Trials that it runs.
+    public let trials: Int
+}
+
 extension Coordinator {
+    /// The connected workers' loads, in the order of their first hello.
+    public var loads: [WorkerLoad] {
+        var trials: [WorkerID: Int] = [:]
+        for lease in leases.values { trials[lease.attempt.worker, default: 0] += 1 }
+        return workers.map {
+            WorkerLoad(worker: $0.key, slots: $0.value.slots, trials: trials[$0.key] ?? 0)
+        }
+    }
+
     /// More slots than this are taken for a mistake of the worker.
     static let maximumSlots = 4_096
 

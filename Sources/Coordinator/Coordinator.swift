@@ -24,8 +24,8 @@ public enum Event: Sendable {
     case received(Message, from: WorkerID)
     /// A message could not be delivered: the worker is not connected, or does not read.
     case undelivered(Message, to: WorkerID)
-    /// The worker's process is known to have ended.
-    case workerDied(WorkerID)
+    /// The worker's process is known to have ended; its trials are blamed with the fault, if any.
+    case workerDied(WorkerID, fault: WorkerFault? = nil)
     /// An instant it asked for has come.
     case timerFired
     /// The user wants to stop and keep everything.
@@ -104,6 +104,9 @@ public struct Coordinator: Sendable {
 
     public func session(of worker: WorkerID) -> WorkerSession? { workers[worker] }
 
+    /// How many trials wait for a slot.
+    public var waitingCount: Int { queue.count }
+
     /// How far the running attempts are, in the order of their assignment.
     public var runningAttempts: [LeaseState] { Array(leases.values) }
 
@@ -113,7 +116,9 @@ public struct Coordinator: Sendable {
         case .started(let submission): start(submission, at: now)
         case .received(let message, let worker): receive(message, from: worker, at: now)
         case .undelivered(let message, let worker): returnUndelivered(message, to: worker)
-        case .workerDied(let worker): dismiss(worker)
+        case .workerDied(let worker, let fault):
+            if let fault { blame(fault, on: worker, at: now) }
+            dismiss(worker)
         case .timerFired: timer = nil
         case .stopRequested: stop(at: now)
         }

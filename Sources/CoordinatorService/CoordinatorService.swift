@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import Journal
+import Launchers
 import Logging
 import SweepModel
 import Transport
@@ -45,6 +46,9 @@ public enum CoordinatorNotice: Sendable {
     case storageFailed(JournalError)
     case storageRecovered
     case localWorkerFailed(reason: String)
+    /// A launcher tells of its workers; `hint` is what to do where something is wrong.
+    case launcherSaid(String)
+    case launcherWarned(String, hint: String?)
     case stopping
     /// Time has passed: a display may be brought up to date.
     case ticked
@@ -61,6 +65,8 @@ public final class CoordinatorService {
     private static let lingerMs = 2_000
     /// The worker here gets so long to end after the sweep.
     private static let workerEndMs: Int64 = 8_000
+    /// The workers elsewhere get so long.
+    private static let launcherEndMs: Int64 = 30_000
 
     private let settings: CoordinatorSettings
     private let logger: Logger
@@ -81,6 +87,7 @@ public final class CoordinatorService {
     private var outcome: Outcome?
     private var pendingActions: [Action] = []
     private var localWorker: LocalWorker?
+    private var launchers: [any Launcher] = []
     private var isStopping = false
     private let notice: (CoordinatorNotice, Coordinator) -> Void
 
@@ -138,7 +145,10 @@ public final class CoordinatorService {
     }
 
     /// Runs until every trial is settled or the user stops it.
-    public func run() throws -> Outcome {
+    ///
+    /// - Parameter launchers: they start workers elsewhere, and end them afterwards.
+    public func run(launchers: [any Launcher] = []) throws -> Outcome {
+        self.launchers = launchers
         let socketWatch = loop.watch(socket)
         let signalWatch = loop.watch(signals)
         let authenticatorWatch = authenticator.map { loop.watch($0) }
@@ -146,6 +156,7 @@ public final class CoordinatorService {
         handle(.started(submission()))
         try performActions()
         try startLocalWorker()
+        stepLaunchers()
         var lastTick = monotonicMilliseconds()
         while outcome == nil {
             let ready = try loop.wait(timeoutMs: waitMilliseconds(lastTick: lastTick))
@@ -162,10 +173,15 @@ public final class CoordinatorService {
             if outcome != nil { break }
             if now - lastTick >= Self.tickMs {
                 lastTick = now
+                stepLaunchers()
+                try performActions()
+                if outcome != nil { break }
                 notice(.ticked, coordinator)
             }
         }
+        let areEnding = launchers.map { $0.end(at: monotonicMilliseconds()) }
         finishLocalWorker()
+        if areEnding.contains(false) { endLaunchers() }
         return outcome!
     }
 
@@ -349,6 +365,42 @@ public final class CoordinatorService {
         if let timer { next = min(next, timer.milliseconds) }
         if let restart = localWorker?.restartTime { next = min(next, restart) }
         return max(0, Int(next - monotonicMilliseconds()))
+    }
+
+    // MARK: Workers elsewhere
+
+    private func stepLaunchers() {
+        guard !launchers.isEmpty, outcome == nil, !isStopping else { return }
+        let situation = SweepSituation(
+            waitingTrials: coordinator.waitingCount,
+            workers: coordinator.loads.map {
+                SweepSituation.Worker(id: $0.worker, slots: $0.slots, trials: $0.trials)
+            })
+        for launcher in launchers {
+            for told in launcher.step(situation, at: monotonicMilliseconds()) {
+                switch told {
+                case .said(let text): notice(.launcherSaid(text), coordinator)
+                case .warned(let text, let hint):
+                    logger.warning("launcher", metadata: ["reason": "\(text)"])
+                    notice(.launcherWarned(text, hint: hint), coordinator)
+                case .workerDied(let worker, let fault):
+                    handle(.workerDied(worker, fault: fault))
+                }
+            }
+        }
+    }
+
+    /// A signal ends the patience.
+    private func endLaunchers() {
+        let deadline = monotonicMilliseconds() + Self.launcherEndMs
+        while monotonicMilliseconds() < deadline, signals.next() == nil {
+            let isEnded = launchers.map { $0.end(at: monotonicMilliseconds()) }
+            if !isEnded.contains(false) { return }
+            usleep(50_000)
+        }
+        let text =
+            "workers elsewhere may not have ended; without a coordinator they do so by themselves"
+        notice(.launcherWarned(text, hint: nil), coordinator)
     }
 
     // MARK: The worker here

@@ -141,7 +141,8 @@ extension Event {
     /// Whom it is from or about.
     var worker: WorkerID? {
         switch self {
-        case .received(_, let worker), .undelivered(_, let worker), .workerDied(let worker): worker
+        case .received(_, let worker), .undelivered(_, let worker), .workerDied(let worker, _):
+            worker
         case .started, .timerFired, .stopRequested: nil
         }
     }

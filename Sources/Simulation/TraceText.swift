@@ -86,7 +86,7 @@ extension Event {
         case .received(let message, let worker): "from \(worker): \(message.traceText)"
         case .undelivered(let message, let worker):
             "could not deliver to \(worker): \(message.traceText)"
-        case .workerDied(let worker): "\(worker) is known to have died"
+        case .workerDied(let worker, _): "\(worker) is known to have died"
         case .timerFired: "timer"
         case .stopRequested: "the user stops the sweep"
         }

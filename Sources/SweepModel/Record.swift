@@ -190,6 +190,17 @@ public struct TrialFailed: Codable, Hashable, Sendable {
     }
 }
 
+/// What a worker's end is blamed on, where its trials are the cause of it.
+public struct WorkerFault: Hashable, Sendable {
+    public var kind: FailureKind
+    public var message: String
+
+    public init(kind: FailureKind, message: String) {
+        self.kind = kind
+        self.message = message
+    }
+}
+
 /// Names a worker process for its whole life, whatever connection it uses.
 public struct WorkerID: Hashable, Sendable, CustomStringConvertible {
     public let rawValue: String

@@ -1,14 +1,20 @@
 import Yams
 
+/// A YAML file whose every mistake is told with line, column and the nearest valid word.
+package protocol CheckedYAMLFile {
+    /// Its path, for messages.
+    var name: String { get }
+}
+
 /// A YAML mapping whose keys are known words, each at most once.
-struct YAMLMapping {
+package struct YAMLMapping {
     private let fields: [(key: String, value: Node)]
     private let node: Node
     private let what: String
-    private let file: SweepFile
+    private let file: any CheckedYAMLFile
 
-    init(
-        _ node: Node, what: String, keys: [String], file: SweepFile
+    package init(
+        _ node: Node, what: String, keys: [String], file: any CheckedYAMLFile
     ) throws(SweepFileError) {
         guard let mapping = node.mapping else {
             throw file.error("\(what) is a mapping with the keys \(listed(keys))", at: node)
@@ -30,9 +36,9 @@ struct YAMLMapping {
         self.file = file
     }
 
-    subscript(key: String) -> Node? { fields.first { $0.key == key }?.value }
+    package subscript(key: String) -> Node? { fields.first { $0.key == key }?.value }
 
-    func required(_ key: String) throws(SweepFileError) -> Node {
+    package func required(_ key: String) throws(SweepFileError) -> Node {
         guard let value = self[key] else {
             throw file.error("\(what) lacks the key '\(key)'", at: node)
         }
@@ -42,17 +48,39 @@ struct YAMLMapping {
 
 extension Node {
     /// A scalar's text, for messages.
-    var text: String { scalar?.string ?? (mapping != nil ? "a mapping" : "a list") }
+    package var text: String { scalar?.string ?? (mapping != nil ? "a mapping" : "a list") }
 }
 
-extension SweepFile {
-    func error(_ message: String, at node: Node?, hint: String? = nil) -> SweepFileError {
+extension CheckedYAMLFile {
+    /// The file's tree.
+    ///
+    /// - Parameter example: a file to look at, for the hint where this one is empty.
+    package func compose(_ text: String, example: String) throws(SweepFileError) -> Node {
+        let node: Node?
+        do {
+            node = try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            throw SweepFileError(
+                file: name, line: error.line, column: nil,
+                message: "is not valid YAML: \(error.text)",
+                hint: "check indentation, brackets and quotes near that line")
+        } catch {
+            throw SweepFileError(file: name, message: "is not valid YAML: \(error)")
+        }
+        guard let node else {
+            throw SweepFileError(
+                file: name, message: "is empty", hint: "\(example) is an example")
+        }
+        return node
+    }
+
+    package func error(_ message: String, at node: Node?, hint: String? = nil) -> SweepFileError {
         let mark = node?.mark
         return SweepFileError(
             file: name, line: mark?.line, column: mark?.column, message: message, hint: hint)
     }
 
-    func unknown(_ what: String, _ word: String, among words: [String], at node: Node)
+    package func unknown(_ what: String, _ word: String, among words: [String], at node: Node)
         -> SweepFileError
     {
         let nearest = nearestWord(to: word, among: words)
@@ -62,7 +90,7 @@ extension SweepFile {
             hint: words.isEmpty ? "there is none before this one" : "possible: \(listed(words))")
     }
 
-    func word(_ node: Node, what: String) throws(SweepFileError) -> String {
+    package func word(_ node: Node, what: String) throws(SweepFileError) -> String {
         guard let scalar = node.scalar, !scalar.string.isEmpty else {
             throw error(
                 "\(what) is one word, not \(node.text.isEmpty ? "empty" : node.text)", at: node)
@@ -70,7 +98,7 @@ extension SweepFile {
         return scalar.string
     }
 
-    func choice<Choice: RawRepresentable & CaseIterable>(
+    package func choice<Choice: RawRepresentable & CaseIterable>(
         _ node: Node, of type: Choice.Type, what: String
     ) throws(SweepFileError) -> Choice where Choice.RawValue == String {
         let text = try word(node, what: "a \(what)")
@@ -80,7 +108,7 @@ extension SweepFile {
         return value
     }
 
-    func integer(
+    package func integer(
         _ node: Node, what: String, in range: ClosedRange<Int>
     ) throws(SweepFileError) -> Int {
         guard let value = node.scalar.flatMap({ Int($0.string) }), range.contains(value) else {
@@ -91,7 +119,7 @@ extension SweepFile {
         return value
     }
 
-    func number(
+    package func number(
         _ node: Node, what: String, in range: ClosedRange<Double>
     ) throws(SweepFileError) -> Double {
         guard let value = node.scalar.flatMap({ Double($0.string) }), range.contains(value) else {
@@ -102,20 +130,20 @@ extension SweepFile {
         return value
     }
 
-    func sequence(
-        _ node: Node, what: String, isEmptyAllowed: Bool = false
+    package func sequence(
+        _ node: Node, what: String, isEmptyAllowed: Bool = false, without: String = "trial"
     ) throws(SweepFileError) -> [Node] {
         guard let sequence = node.sequence else {
             throw error("\(what) is a list, as in [a, b]; this is '\(node.text)'", at: node)
         }
         guard isEmptyAllowed || !sequence.isEmpty else {
-            throw error("\(what) is empty: there would be no trial", at: node)
+            throw error("\(what) is empty: there would be no \(without)", at: node)
         }
         return Array(sequence)
     }
 
     /// A list of values of which none stands twice.
-    func unique<Value: Hashable>(
+    package func unique<Value: Hashable>(
         _ node: Node, what: String, _ value: (Node) throws(SweepFileError) -> Value
     ) throws(SweepFileError) -> [Value] {
         var values: [Value] = []

@@ -16,12 +16,12 @@ public struct SweepFileError: Error, Hashable, Sendable, CustomStringConvertible
 }
 
 /// Reads a sweep file: YAML, every key and word checked, so that a slip costs seconds, not a night.
-public struct SweepFile {
+public struct SweepFile: CheckedYAMLFile {
     /// Expanding to more trials than this is taken for a mistake.
     public static let maximumTrialCount = 100_000
     public static let maximumByteCount = 1 << 20
 
-    let name: String
+    package let name: String
 
     /// - Parameters:
     ///   - text: the file's content.
@@ -34,7 +34,7 @@ public struct SweepFile {
         guard text.utf8.count <= Self.maximumByteCount else {
             throw error("is \(text.utf8.count) bytes long; a sweep file has at most 1 MiB", at: nil)
         }
-        let root = try compose(text)
+        let root = try compose(text, example: "sweeps/quick.yaml")
         let fields = try YAMLMapping(
             root, what: "a sweep", keys: ["name", "protocol", "stages"], file: self)
         let name = try sweepName(fields.required("name"))
@@ -54,25 +54,6 @@ public struct SweepFile {
                 at: stagesNode)
         }
         return sweep
-    }
-
-    private func compose(_ text: String) throws(SweepFileError) -> Node {
-        let node: Node?
-        do {
-            node = try Yams.compose(yaml: text)
-        } catch let error as YamlError {
-            throw SweepFileError(
-                file: name, line: error.line, column: nil,
-                message: "is not valid YAML: \(error.text)",
-                hint: "check indentation, brackets and quotes near that line")
-        } catch {
-            throw SweepFileError(file: name, message: "is not valid YAML: \(error)")
-        }
-        guard let node else {
-            throw SweepFileError(
-                file: name, message: "is empty", hint: "sweeps/quick.yaml is an example")
-        }
-        return node
     }
 
     /// The name becomes a folder's: it may hold nothing that a shell or a path would trip over.

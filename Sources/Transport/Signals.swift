@@ -20,6 +20,8 @@ public struct Signal: RawRepresentable, Hashable, Sendable {
     public static let child = Signal(rawValue: SIGCHLD)
     /// For the user, the first.
     public static let user1 = Signal(rawValue: SIGUSR1)
+    /// For the user, the second; what Slurm is asked to send before a job's time limit.
+    public static let user2 = Signal(rawValue: SIGUSR2)
 }
 
 /// Signals as something to read in the poll loop: the handler only writes the signal's number into

@@ -100,7 +100,7 @@ public final class WorkerService {
         self.logger = logger
         self.notice = notice
         SignalDescriptor.ignoreBrokenPipes()
-        signals = try SignalDescriptor([.interrupt, .terminate])
+        signals = try SignalDescriptor([.interrupt, .terminate, .user2])
         context = try Context()
         var options = SocketOptions.dealer
         options.lingerMs = Self.lingerMs
@@ -153,13 +153,18 @@ public final class WorkerService {
     }
 
     private func readSignals() {
-        while signals.next() != nil {
-            if isStopping {
+        while let signal = signals.next() {
+            guard isStopping else {
+                isStopping = true
+                handle(.stopRequested)
+                continue
+            }
+            // Ctrl-C twice: at once. A scheduler may send the others to every process of a job, and
+            // the job's script pass them on.
+            if signal == .interrupt {
                 exit = .stopped
                 return
             }
-            isStopping = true
-            handle(.stopRequested)
         }
     }
 

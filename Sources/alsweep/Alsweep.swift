@@ -24,8 +24,8 @@ struct Alsweep: ParsableCommand {
         subcommands: [
             LaunchCommand.self, WorkerCommand.self, CollectCommand.self, PlanCommand.self,
             StatusCommand.self, ExtendCommand.self, ExperimentCommand.self, EvaluateCommand.self,
-            DataCommand.self, JournalCommand.self, BenchCommand.self, KeysCommand.self,
-            SimulateCommand.self, TrialCommand.self,
+            DataCommand.self, DoctorCommand.self, JournalCommand.self, BenchCommand.self,
+            KeysCommand.self, SimulateCommand.self, TrialCommand.self,
         ])
 
     static func main() {

@@ -5,6 +5,7 @@ import DatasetFetch
 import Datasets
 import Foundation
 import Journal
+import Launchers
 import Reporting
 import SweepModel
 import Transport
@@ -30,6 +31,7 @@ struct CommandFailure: Error {
         case let error as DatasetError: self.init(error.description, hint: error.hint)
         case let error as FetchError: self.init(error.description, hint: error.hint)
         case let error as ExperimentError: self.init(error.description, hint: error.hint)
+        case let error as LauncherError: self.init(error.description, hint: error.hint)
         case let error as RunsFileError: self.init(error.description, hint: error.hint)
         case let error as RunInUse:
             switch error {

@@ -32,8 +32,18 @@ enum TinySweep {
         """
     }
 
+    /// The three trials of the first stage, whose seeds are the same in every run.
+    static func firstStage(epochs: Int) -> String {
+        let text = text(epochs: epochs)
+        return String(text[..<text.firstRange(of: "  - name: times")!.lowerBound])
+    }
+
     static func write(to folder: borrowing TemporaryFolder, epochs: Int = 2) throws {
-        try text(epochs: epochs).write(
+        try write(text(epochs: epochs), to: folder)
+    }
+
+    static func write(_ text: String, to folder: borrowing TemporaryFolder) throws {
+        try text.write(
             toFile: folder.path + "/tiny.yaml", atomically: true, encoding: .utf8)
     }
 }

@@ -146,6 +146,16 @@ func silentWorkerGetsNothing() {
     #expect(scene.assigned.count == 1)
 }
 
+@Test("a worker that died by its trials' fault blames them, and they are tried again")
+func workerKilledByItsTrials() {
+    var (scene, lease) = working()
+    let fault = WorkerFault(kind: .outOfMemory, message: "job 7 took more memory")
+    scene.handle(.workerDied(WorkerID("a"), fault: fault))
+    #expect(scene.state(of: lease.trial) == .pending)
+    #expect(scene.coordinator.history[lease.trial]!.blamedFailures.count == 1)
+    #expect(scene.coordinator.sessions.isEmpty)
+}
+
 @Test("a stop asks the workers for their attempts and ends when they have given them back")
 func stopCollectsAttempts() {
     var (scene, lease) = working()

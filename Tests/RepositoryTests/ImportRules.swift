@@ -26,11 +26,12 @@ struct ImportRule {
         ImportRule("Journal", ["SweepModel", "GRDB", "GRDBSQLite", "CZlib"] + standard),
         ImportRule("Transport", ["Wire", "CZeroMQ"] + standard),
         ImportRule("ChildProcess", standard),
+        ImportRule("Launchers", ["SweepModel", "Transport", "ChildProcess", "Yams"] + standard),
         ImportRule(
             "CoordinatorService",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
-                "Logging",
+                "Launchers", "Logging",
             ]
                 + standard),
         ImportRule(
@@ -41,14 +42,17 @@ struct ImportRule {
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
                 "Digests", "Datasets", "DatasetFetch", "Classifier", "ActiveLearning", "Reporting",
-                "CoordinatorService", "WorkerService", "Agent", "Simulation", "CProcessor",
-                "ArgumentParser", "Logging",
+                "CoordinatorService", "WorkerService", "Launchers", "Agent", "Simulation",
+                "CProcessor", "ArgumentParser", "Logging",
             ] + standard),
     ]
 
     /// Only in these files may the named module be imported.
     static let confined: [String: Set<String>] = [
-        "Yams": ["SweepFile.swift", "SweepFile+Nodes.swift", "SweepFile+Protocol.swift"],
+        "Yams": [
+            "SweepFile.swift", "SweepFile+Nodes.swift", "SweepFile+Protocol.swift",
+            "ClusterFile.swift", "ClusterFile+Groups.swift",
+        ],
         "GRDBSQLite": ["RowReader.swift"],
     ]
 

@@ -4,6 +4,7 @@ import CoordinatorService
 import Datasets
 import Foundation
 import Journal
+import Launchers
 import Logging
 import Reporting
 import SweepModel
@@ -56,6 +57,16 @@ struct LaunchCommand: ParsableCommand {
     @Option(help: "Where datasets are looked for first.", completion: .directory)
     var data: String?
 
+    @Option(
+        help: """
+            Where workers come up: a file that names this machine, machines reached by ssh, or a \
+            Slurm partition (see cluster/*.yaml).
+            """, completion: .file(extensions: ["yaml"]))
+    var cluster: String?
+
+    @Flag(help: "Print what --cluster would run, and run nothing.")
+    var dryRun = false
+
     @Option(help: "The folder of all runs.", completion: .directory)
     var runs = "runs"
 
@@ -75,11 +86,14 @@ struct LaunchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
+        var endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
+        let cluster = try cluster.map { ClusterLaunch(cluster: try readCluster($0)) }
         let (sweep, text, known) = try read()
-        let slots = slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads)
-        if slots > 0 {
-            try checkDatasets(sweep)
+        if let cluster, endpoint == nil { endpoint = cluster.endpoint(resuming: known) }
+        if dryRun { return try printDryRun(cluster, known, endpoint) }
+        let local = localSetup(cluster)
+        if let local {
+            try checkDatasets(sweep, in: local.data)
             try checkEngine(sweep.studyProtocol)
         }
         let folder = try known ?? Runs(root: runs).make(sweep, text: text)
@@ -89,9 +103,46 @@ struct LaunchCommand: ParsableCommand {
         }
         let display = LaunchDisplay(sweep: sweep, folder: folder, isQuiet: quiet)
         display.begin(isResumed: known != nil)
-        let outcome = try coordinate(sweep, text, folder, endpoint, slots: slots, display)
+        let outcome = try coordinate(sweep, text, folder, endpoint, local, cluster, display)
         display.end()
         try finish(folder, outcome)
+    }
+
+    /// The worker here: what the command line says comes before the cluster file; nil is none.
+    private func localSetup(_ cluster: ClusterLaunch?) -> WorkerSetup? {
+        guard slots != 0 else { return nil }
+        var setup = WorkerSetup()
+        if let cluster {
+            guard let local = cluster.cluster.local ?? slots.map({ _ in WorkerSetup() }) else {
+                return nil
+            }
+            setup = local
+        }
+        if threads != 1 || cluster == nil { setup.threads = threads }
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        setup.slots = slots ?? setup.slots ?? max(1, cores / setup.threads)
+        setup.data = data ?? setup.data
+        return setup
+    }
+
+    private func printDryRun(
+        _ cluster: ClusterLaunch?, _ known: RunFolder?, _ endpoint: Endpoint?
+    ) throws {
+        guard let cluster else {
+            throw CommandFailure(
+                "--dry-run shows what a cluster file would run, and none is given",
+                hint: "add --cluster cluster/local.yaml, or use `alsweep plan` for the trials",
+                status: ExitStatusCode.usage)
+        }
+        let last = known.flatMap { try? String(contentsOfFile: $0.endpoint, encoding: .utf8) }
+            .flatMap { try? Endpoint($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        let folder = known ?? RunFolder(runs + "/RUN")
+        var sweep = cluster.sweep(
+            RunFolder(URL(fileURLWithPath: folder.path).standardizedFileURL.path),
+            at: endpoint ?? last ?? .tcp(host: "127.0.0.1", port: 0))
+        // Made on first use.
+        if endpoint?.isLoopback == false { sweep.certificatePath = sweep.folder.clientCertificate }
+        print(try cluster.dryRun(sweep), terminator: "")
     }
 
     /// The sweep, and the run it goes on with if there is one.
@@ -186,7 +237,7 @@ struct LaunchCommand: ParsableCommand {
     }
 
     /// A dataset that is missing is found now, and not by every trial.
-    private func checkDatasets(_ sweep: Sweep) throws {
+    private func checkDatasets(_ sweep: Sweep, in data: String?) throws {
         let search = DatasetSearch(folder: data, environment: ProcessInfo.processInfo.environment)
         var checked: [DatasetName] = []
         for dataset in sweep.stages.flatMap(\.datasets) where !checked.contains(dataset) {
@@ -196,8 +247,8 @@ struct LaunchCommand: ParsableCommand {
     }
 
     private func coordinate(
-        _ sweep: Sweep, _ text: String, _ folder: RunFolder, _ endpoint: Endpoint?, slots: Int,
-        _ display: LaunchDisplay
+        _ sweep: Sweep, _ text: String, _ folder: RunFolder, _ endpoint: Endpoint?,
+        _ local: WorkerSetup?, _ cluster: ClusterLaunch?, _ display: LaunchDisplay
     ) throws -> Outcome {
         let logPath = folder.logs + "/coordinator.log"
         let logger = Logger(label: "coordinator") { _ in FileLogHandler(path: logPath) }
@@ -209,15 +260,24 @@ struct LaunchCommand: ParsableCommand {
                 sweep: sweep, sweepText: text, folder: RunFolder(options.runFolder),
                 endpoint: endpoint, certificate: try serverCertificate(folder, endpoint),
                 options: options,
-                localWorker: slots > 0
-                    ? LocalWorkerSettings(
-                        slots: slots, threads: threads, dataFolder: data,
+                localWorker: local.map { local in
+                    LocalWorkerSettings(
+                        slots: local.slots!, threads: local.threads, dataFolder: local.data,
                         certificatePath: FileManager.default.fileExists(
                             atPath: folder.clientCertificate) ? folder.clientCertificate : nil)
-                    : nil),
+                }),
             logger: logger,
             notice: display.show)
-        let outcome = try service.run()
+        let launchers = try cluster.map {
+            try $0.launchers($0.sweep(RunFolder(options.runFolder), at: service.endpoint))
+        }
+        if service.endpoint.isLoopback, cluster?.cluster.isLocal == false {
+            print(
+                "warning: the coordinator listens at \(service.endpoint), which other machines do not "
+                    + "reach\nhint: leave --bind out, or give --bind tcp://*:5555",
+                to: &StandardError.stream)
+        }
+        let outcome = try service.run(launchers: launchers ?? [])
         for (stage, dataset) in service.coordinator.blockedStages where outcome == .sweepFinished {
             print(
                 "error: stage \(stage) of \(dataset.title) was not started: a trial that it builds on "

@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+extension Acceptance {
+    @Suite struct ClusterTests {
+        struct Found: Decodable {
+            struct Finding: Decodable {
+                var machine: String
+                var check: String
+                var state: String
+                var value: String
+                var remedy: String?
+            }
+
+            var schema: Int
+            var findings: [Finding]
+        }
+
+        @Test("a dry run shows the scripts and makes nothing")
+        func dryRun() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            try """
+            bind: tcp://*:5555
+            host: head.example.org
+            workers:
+              - local: {slots: 3}
+              - ssh: {hosts: ["ana@gpu1:2222"], binary: /opt/alsweep}
+              - slurm: {partition: cpu, time: "2:00:00"}
+            """.write(toFile: folder.path + "/lab.yaml", atomically: true, encoding: .utf8)
+            let result = try Program.run(
+                ["launch", "tiny.yaml", "--cluster", "lab.yaml", "--dry-run"], in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            for text in [
+                "alsweep worker --connect tcp://head.example.org:5555 --slots 3",
+                "-p 2222 -T -- ana@gpu1", "#SBATCH --partition=cpu", "--signal=B:USR2@180",
+            ] { #expect(result.output.contains(text), "\(text)") }
+            #expect(!FileManager.default.fileExists(atPath: folder.path + "/runs"))
+        }
+
+        @Test("a mistake in a cluster file is told before anything runs")
+        func mistake() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            try "workers:\n  - shh: {hosts: [a]}".write(
+                toFile: folder.path + "/lab.yaml", atomically: true, encoding: .utf8)
+            let result = try Program.run(
+                ["launch", "tiny.yaml", "--cluster", "lab.yaml"], in: folder)
+            #expect(result.status == 1)
+            #expect(
+                result.errors.contains(
+                    "error: lab.yaml:2:5: unknown kind of workers 'shh' (did you mean 'ssh'?)"))
+            #expect(result.errors.contains("hint: possible: local, ssh, slurm"))
+            #expect(!FileManager.default.fileExists(atPath: folder.path + "/runs"))
+        }
+
+        @Test("the doctor says what is wrong here, and what to do")
+        func doctor() throws {
+            let folder = try TemporaryFolder()
+            let well = try Program.run(["doctor", "--output-mode", "json"], in: folder)
+            let found = try JSONDecoder().decode(Found.self, from: Data(well.output.utf8))
+            #expect(well.status == 0 && found.schema == 1, "\(well.output)")
+            let states = Dictionary(
+                found.findings.map { ($0.check, $0.state) }, uniquingKeysWith: { $1 })
+            #expect(states["version"] == "ok" && states["fashionmnist"] == "ok")
+            // An address for documentation only (RFC 5737) is no machine's.
+            let ill = try Program.run(
+                ["doctor", "--data", folder.path, "--bind", "tcp://192.0.2.1:5555"], in: folder)
+            #expect(ill.status == 1)
+            #expect(ill.output.contains("tcp://192.0.2.1:5555 cannot be listened on"))
+            #expect(ill.output.contains("alsweep data fetch fashionmnist"))
+        }
+
+        @Test(
+            "the doctor asks the machines that ssh reaches",
+            .enabled(
+                if: LoopbackSSH.isAvailable,
+                "SKIPPED: ssh is not tested here; apt-get install openssh-server"))
+        func doctorElsewhere() throws {
+            let folder = try TemporaryFolder()
+            let server = try LoopbackSSH(in: folder.path)
+            try """
+            host: 127.0.0.1
+            workers:
+              - ssh:
+                  hosts: [node1]
+                  config: \(server.configPath)
+                  binary: \(Program.path)
+                  environment: {XDG_CACHE_HOME: \(folder.path)/cache}
+              - ssh: {hosts: [node2], config: \(server.configPath), binary: /nowhere/alsweep}
+            """.write(toFile: folder.path + "/lab.yaml", atomically: true, encoding: .utf8)
+            let result = try Program.run(
+                ["doctor", "--cluster", "lab.yaml", "--output-mode", "json"], in: folder)
+            let found = try JSONDecoder().decode(Found.self, from: Data(result.output.utf8))
+            func state(_ machine: String, _ check: String) -> String? {
+                found.findings.first { $0.machine == machine && $0.check == check }?.state
+            }
+            for check in ["ssh", "clock", "route", "version", "fashionmnist"] {
+                #expect(state("node1", check) == "ok", "\(check): \(result.output)")
+            }
+            #expect(state("node2", "program") == "failed")
+            #expect(result.status == 1)
+        }
+    }
+}
