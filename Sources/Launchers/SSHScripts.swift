@@ -86,7 +86,12 @@ struct SSHScripts {
                 if [ -f program.part ]; then
                     echo "\(digest)  program.part" | sha256sum -c >/dev/null
                     chmod 700 program.part
-                    mv program.part \(program)
+                    # Another machine with the same folder may have been faster.
+                    if [ -x \(program) ]; then
+                        rm -f program.part
+                    else
+                        mv program.part \(program)
+                    fi
                 fi
 
                 """
