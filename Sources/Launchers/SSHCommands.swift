@@ -1,4 +1,12 @@
-/// The system's ssh and scp, sharing one connection per machine.
+/// A name for a socket, whose path has to be short: FNV-1a in hex.
+func shortHash(of text: String) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return String(hash, radix: 16)
+}
+
+/// The system's ssh and scp, sharing one connection per machine: per name in the cluster file, since
+/// names may lead to one address, and the first to be closed would cut off the other.
 struct SSHCommands {
     /// Copying a program over a slow line takes its time.
     private static let copyTimeoutMs: Int64 = 600_000
@@ -12,7 +20,7 @@ struct SSHCommands {
     /// killed. A question that nobody is there to answer would wait for ever: there is none.
     private var options: [String] {
         (configPath.map { ["-F", $0] } ?? []) + [
-            "-o", "BatchMode=yes", "-o", "ControlMaster=auto", "-o", "ControlPath=\(folder)/%C",
+            "-o", "BatchMode=yes", "-o", "ControlMaster=auto", "-o", "ControlPath=\(folder)/\(shortHash(of: host.label))",
             "-o", "ControlPersist=60", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10",
             "-o", "ServerAliveCountMax=3",
         ]

@@ -61,9 +61,7 @@ public final class SSHLauncher: Launcher {
     /// For the connections' sockets, whose paths have to be short: a folder of this user and run that only this user can read. The next coordinator of the run
     /// takes it up again.
     private static func makeFolder(_ sweep: LaunchedSweep) throws -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325  // FNV-1a
-        for byte in sweep.folder.path.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        let path = "/tmp/alsweep-ssh-\(getuid())-\(String(hash, radix: 16))"
+        let path = "/tmp/alsweep-ssh-\(getuid())-\(shortHash(of: sweep.folder.path))"
         var status = stat()
         guard mkdir(path, 0o700) == 0 || errno == EEXIST, lstat(path, &status) == 0,
             status.st_mode == S_IFDIR | 0o700, status.st_uid == getuid()
