@@ -20,7 +20,8 @@ struct SSHCommands {
     /// killed. A question that nobody is there to answer would wait for ever: there is none.
     private var options: [String] {
         (configPath.map { ["-F", $0] } ?? []) + [
-            "-o", "BatchMode=yes", "-o", "ControlMaster=auto", "-o", "ControlPath=\(folder)/\(shortHash(of: host.label))",
+            "-o", "BatchMode=yes", "-o", "ControlMaster=auto",
+            "-o", "ControlPath=\(folder)/\(shortHash(of: host.label))",
             "-o", "ControlPersist=60", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10",
             "-o", "ServerAliveCountMax=3",
         ]
