@@ -431,11 +431,4 @@ public final class CoordinatorService {
     }
 }
 
-/// A clock that no correction of the time moves.
-func monotonicMilliseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-}
-
 private func monotonicNow() -> Instant { Instant(milliseconds: monotonicMilliseconds()) }

@@ -283,10 +283,3 @@ public final class WorkerService {
         handle(.childEnded(child.lease, fault: fault))
     }
 }
-
-/// A clock that no correction of the time moves.
-func monotonicMilliseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-}
