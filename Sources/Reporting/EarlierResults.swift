@@ -108,7 +108,8 @@ extension Report {
         if compared.isEmpty {
             blocks.append(
                 .paragraph(
-                    "No run of \(name) has the dataset, strategy and seeds of one of these."))
+                    "No run of \(name) has the dataset, strategy and seeds of one of these, "
+                        + "with as many labels in a cycle."))
         }
         for (results, comparisons) in compared {
             let singles = comparisons.filter { $0.seed != nil }

@@ -70,4 +70,7 @@ func otherLabels() throws {
     report.earlier = sweepRecord([trialRecord(.random, dataset: .cifar100, correct: [10, 20, 30])])
     #expect(report.earlierComparisons.isEmpty)
     #expect(report.render(.table).contains("No run of made-up has the dataset"))
+    report.earlier = sweepRecord([trialRecord(.random, correct: [10, 20, 30]) { $0.initial = 900 }])
+    #expect(report.earlierComparisons.isEmpty)
+    #expect(report.render(.table).contains("with as many labels in a cycle"))
 }
