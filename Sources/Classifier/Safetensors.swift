@@ -55,15 +55,36 @@ public struct Safetensors: Sendable {
 
     /// Reads and checks a whole file.
     public init(path: String) throws(ClassifierError) {
-        let file: Data
-        do {
-            file = try Data(contentsOf: URL(fileURLWithPath: path))
-        } catch {
-            throw .file(
-                path: path, tensor: nil, problem: "cannot be read: \(error.localizedDescription)",
-                remedy: "check that the file is there and may be read")
+        try self.init(path: path, file: Self.contents(path: path))
+    }
+
+    private static func contents(path: String) throws(ClassifierError) -> Data {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw unreadable(path: path, code: errno) }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else {
+            throw unreadable(path: path, code: errno)
         }
-        try self.init(path: path, file: file)
+        guard information.st_mode & S_IFMT == S_IFREG else {
+            let isFolder = information.st_mode & S_IFMT == S_IFDIR
+            throw .file(
+                path: path, tensor: nil,
+                problem: isFolder ? "is a folder" : "is not a regular file",
+                remedy: "name a model file, such as a .safetensors under a run's models folder")
+        }
+        do {
+            let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
+            return try handle.readToEnd() ?? Data()
+        } catch {
+            throw unreadable(path: path, code: errno)
+        }
+    }
+
+    private static func unreadable(path: String, code: Int32) -> ClassifierError {
+        .file(
+            path: path, tensor: nil, problem: "cannot be read: \(String(cString: strerror(code)))",
+            remedy: "check that the file is there and may be read")
     }
 
     init(path: String, file: Data) throws(ClassifierError) {

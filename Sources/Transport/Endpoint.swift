@@ -76,7 +76,8 @@ public enum Endpoint: Hashable, Sendable {
 
     private static func withPort(_ text: String) -> String {
         let host = text.prefix { $0 != "/" }
-        if host.isEmpty { return "head:\(defaultPort)" }
+        // `tcp:/head` is a slip in the scheme, not a host called tcp.
+        guard !host.isEmpty, !host.hasSuffix(":") else { return "head:\(defaultPort)" }
         return host.contains(":") ? String(host) : "\(host):\(defaultPort)"
     }
 

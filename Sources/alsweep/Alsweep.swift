@@ -30,6 +30,7 @@ struct Alsweep: ParsableCommand {
 
     static func main() {
         do {
+            try checkSubcommand()
             var command = try parseAsRoot()
             try command.run()
             guard fflush(nil) == 0 else {
@@ -54,6 +55,20 @@ struct Alsweep: ParsableCommand {
             failure.printToStandardError()
             Foundation.exit(failure.status)
         }
+    }
+
+    /// ArgumentParser calls a misspelt command an unexpected argument; this names the one meant.
+    private static func checkSubcommand() throws(CommandFailure) {
+        guard let typed = CommandLine.arguments.dropFirst().first, !typed.hasPrefix("-") else {
+            return
+        }
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        guard !names.contains(typed) else { return }
+        let nearest = nearestWord(to: typed, among: names)
+        throw CommandFailure(
+            "'\(typed)' is not a command of alsweep",
+            hint: nearest.map { "did you mean `alsweep \($0)`?" } ?? "see `alsweep --help`",
+            status: ExitStatusCode.usage)
     }
 }
 

@@ -37,15 +37,11 @@ struct Runs {
             let folder = RunFolder(stem + suffix)
             guard !FileManager.default.fileExists(atPath: folder.path) else { continue }
             do {
-                for subfolder in folder.subfolders {
-                    try FileManager.default.createDirectory(
-                        atPath: subfolder, withIntermediateDirectories: true)
-                }
-                try text.write(toFile: folder.sweep, atomically: true, encoding: .utf8)
+                for subfolder in folder.subfolders { try makeFolder(subfolder) }
+                try writeText(text, to: folder.sweep)
             } catch {
                 throw CommandFailure(
-                    "the run's folder \(folder.path) cannot be made: \(error.localizedDescription)",
-                    hint: "choose another place with --runs, or free some space")
+                    error.message, hint: "choose another place with --runs, or free some space")
             }
             return folder
         }

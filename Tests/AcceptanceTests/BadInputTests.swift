@@ -60,10 +60,31 @@ extension Acceptance {
             try expectFailure(
                 ["experiment", "--dataset", "mnist", "--strategy", "random"], folder, status: 2,
                 "unknown dataset 'mnist'")
+            try expectFailure(
+                ["lunch", "tiny.yaml"], folder, status: 2, "'lunch' is not a command",
+                "did you mean `alsweep launch`?")
             let help = try Program.run(["--help"], in: folder)
             #expect(help.status == 0 && help.output.contains("launch"))
             let version = try Program.run(["--version"], in: folder)
             #expect(version.status == 0 && version.output.hasPrefix("0."))
+        }
+
+        @Test("a folder that cannot be made is named with the system's reason")
+        func unusableFolders() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            try "".write(toFile: folder.path + "/file", atomically: true, encoding: .utf8)
+            for arguments in [
+                ["keys", "new", "file/keys"], ["launch", "tiny.yaml", "--runs", "file/runs"],
+                [
+                    "experiment", "--dataset", "fashionmnist", "--strategy", "random", "--output",
+                    "file/here",
+                ],
+            ] {
+                try expectFailure(
+                    arguments, folder, "the folder file/", "cannot be made: Not a directory",
+                    "hint: ")
+            }
         }
 
         @Test("a place where no run is, or none answers, is named")

@@ -174,7 +174,13 @@ struct SafetensorsTests {
                 #expect((words + [path, "hint: "]).allSatisfy(text.contains), "\(text)")
             }
             #expect(throws: ClassifierError.self) { try NetworkState.read(path: path) }
-            #expect(throws: ClassifierError.self) { try Safetensors(path: folder + "/none") }
+            for (path, problem) in [
+                (folder + "/none", "cannot be read: No such file"), (folder, "is a folder"),
+                ("/dev/null", "is not a regular file"),
+            ] {
+                let error = #expect(throws: ClassifierError.self) { try Safetensors(path: path) }
+                #expect(error.map { "\($0)".contains(problem) } == true)
+            }
         }
     }
 

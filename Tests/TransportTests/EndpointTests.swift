@@ -31,6 +31,7 @@ struct EndpointTests {
         arguments: [
             ("head:5555", "begin with tcp://", "write tcp://head:5555"),
             ("head", "begin with tcp://", "write tcp://head:5555"),
+            ("tcp:/head", "begin with tcp://", "write tcp://head:5555"),
             ("http://head:8080/x", "only tcp:// and ipc://", "write tcp://head:8080"),
             ("tpc://head:5555", "only tcp:// and ipc://", "write tcp://head:5555"),
             ("tcp://head", "no port", "write tcp://head:5555"),

@@ -79,13 +79,7 @@ struct CollectCommand: ParsableCommand {
     }
 
     private func writeFigures(of report: Report, to folder: String) throws {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw CommandFailure(
-                "the folder \(folder) cannot be made: \(error.localizedDescription)")
-        }
+        try makeFolder(folder)
         let converter = ImageConverter(environment: ProcessInfo.processInfo.environment)
         for figure in report.figures {
             let path = "\(folder)/\(figure.name)"
@@ -100,16 +94,5 @@ struct CollectCommand: ParsableCommand {
                     + "\(ImageConverter.names.joined(separator: ", ")).",
                 to: &StandardError.stream)
         }
-    }
-}
-
-/// Writes a file whole or not at all.
-func writeText(_ text: String, to path: String) throws(CommandFailure) {
-    do {
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-    } catch {
-        throw CommandFailure(
-            "\(path) cannot be written: \(error.localizedDescription)",
-            hint: "check the folder, its permissions and the space that is left")
     }
 }

@@ -83,10 +83,7 @@ struct ExperimentCommand: ParsableCommand {
     func run() throws {
         let configuration = try configuration()
         try LibraryEnvironment.restart(threads: threads)
-        if let output {
-            try FileManager.default.createDirectory(
-                atPath: output, withIntermediateDirectories: true)
-        }
+        if let output { try makeFolder(output) }
         StopFlag.raiseOnTermination()
         let run = TrialRun(
             configuration: configuration, dataFolder: data,

@@ -34,14 +34,7 @@ struct KeyFiles {
     let folder: String
 
     func make() throws -> ServerCertificate {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw CommandFailure(
-                "the folder \(folder) cannot be made: \(error.localizedDescription)")
-        }
+        try makeFolder(folder, permissions: 0o700)
         let server = try KeyPair.generate()
         let client = try KeyPair.generate()
         let certificate = ServerCertificate(keys: server, clientKeys: [client.publicKey])

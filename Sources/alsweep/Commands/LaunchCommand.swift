@@ -97,10 +97,7 @@ struct LaunchCommand: ParsableCommand {
             try checkEngine(sweep.studyProtocol)
         }
         let folder = try known ?? Runs(root: runs).make(sweep, text: text)
-        for subfolder in folder.subfolders {
-            try? FileManager.default.createDirectory(
-                atPath: subfolder, withIntermediateDirectories: true)
-        }
+        for subfolder in folder.subfolders { try makeFolder(subfolder) }
         let display = LaunchDisplay(sweep: sweep, folder: folder, isQuiet: quiet)
         display.begin(isResumed: known != nil)
         let outcome = try coordinate(sweep, text, folder, endpoint, local, cluster, display)
@@ -308,9 +305,7 @@ struct LaunchCommand: ParsableCommand {
         }
         let server = try ServerCertificate(path: certificate)
         let worker = try ClientCertificate(path: client)
-        try FileManager.default.createDirectory(
-            atPath: folder.keys, withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700])
+        try makeFolder(folder.keys, permissions: 0o700)
         try server.write(to: folder.serverCertificate, replacing: true)
         try worker.write(to: folder.clientCertificate, replacing: true)
     }
