@@ -21,7 +21,7 @@ public enum RandomPurpose: UInt32, CaseIterable, Hashable, Sendable {
     /// The batches of the regression that warms up the Q-network of `dqn_warm`.
     case warmStart = 9
     /// The noise by which `dqn_warm` samples in proportion to its score.
-    case powerSampling = 10
+    case softRankSampling = 10
     /// The samples that `dqn_warm` picks whatever their score.
     case uniformSampling = 11
     /// The seeds of clusters that `badge` picks.

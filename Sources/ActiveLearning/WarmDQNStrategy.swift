@@ -50,12 +50,14 @@ struct WarmDQNStrategy: QueryStrategy {
         return picks
     }
 
-    /// Nine tenths by power sampling, which is sampling without replacement in proportion to the
-    /// score (Kirsch et al. 2021, arXiv:2106.12059): the top of log score + Gumbel noise. The others
-    /// uniformly among the rest.
+    /// Nine tenths by soft-rank sampling, which is sampling without replacement in proportion to
+    /// 1/place, where 1 is the place of the highest score (Kirsch et al. 2021, arXiv:2106.12059): the
+    /// top of −log place + Gumbel noise. The others uniformly among the rest.
     private func drawPicks(_ count: Int, scores: [Double], for request: QueryRequest) -> [Int] {
-        var noise = RandomStream(seed: request.seed, purpose: .powerSampling, cycle: request.cycle)
-        let noisy = scores.map { Float(log($0) + noise.gumbel()) }
+        var noise = RandomStream(
+            seed: request.seed, purpose: .softRankSampling, cycle: request.cycle)
+        let places = midranks(scores.map { -Float($0) })
+        let noisy = places.map { Float(noise.gumbel() - log($0)) }
         let uniformCount = count / 10
         let drawn = topPositions(noisy, count - uniformCount)
         var isDrawn = [Bool](repeating: false, count: scores.count)
