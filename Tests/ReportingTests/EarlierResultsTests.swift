@@ -72,5 +72,5 @@ func otherLabels() throws {
     #expect(report.render(.table).contains("No run of made-up has the dataset"))
     report.earlier = sweepRecord([trialRecord(.random, correct: [10, 20, 30]) { $0.initial = 900 }])
     #expect(report.earlierComparisons.isEmpty)
-    #expect(report.render(.table).contains("with as many labels in a cycle"))
+    #expect(report.render(.markdown).contains("with as many labels in a cycle"))
 }
