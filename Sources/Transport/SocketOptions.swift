@@ -8,18 +8,19 @@ public struct SocketOptions: Hashable, Sendable {
     public var lingerMs = 0
     /// How long a connection may take to prove that it speaks ZeroMQ and has a key.
     public var handshakeIntervalMs = 10_000
-    /// How often an idle connection is probed; at 0 it is not.
-    public var heartbeatIntervalMs = 5_000
-    /// How long a probe may stay unanswered before the connection is given up.
-    public var heartbeatTimeoutMs = 15_000
-    /// How long the peer shall keep the connection without hearing from this side.
-    public var heartbeatTimeToLiveMs = 30_000
+    /// After so long without traffic the kernel probes a connection, in seconds.
+    public var probeDelaySeconds = 15
+    /// Between two probes, in seconds.
+    public var probeIntervalSeconds = 5
+    /// A connection whose other end answers neither data nor probes for so long is given up by the
+    /// kernel. ZeroMQ's own heartbeats are off: see docs/decisions/0015.
+    public var silenceLimitMs = 30_000
     /// The largest frame a peer may send; one larger ends its connection. Nothing bounds the number
     /// of frames: a message that never ends grows inside libzmq, out of the receiver's sight. So only
     /// holders of allowed keys may connect, and a service manager should bound the process's memory.
     public var frameByteLimit = FrameMessage.standardFrameByteLimit
     /// Messages queued towards each peer before sending answers `.full`.
-    public var sendQueueLimit = 64
+    public var sendQueueLimit = 1_024
     /// Messages queued from each peer before libzmq stops reading from it.
     public var receiveQueueLimit: Int
     /// ROUTER: connections that wait to be accepted; a whole cluster may start at once.
@@ -40,6 +41,7 @@ public struct SocketOptions: Hashable, Sendable {
     public var forBlobs: SocketOptions {
         var options = self
         options.frameByteLimit = FrameMessage.blobFrameByteLimit
+        options.sendQueueLimit = 64
         return options
     }
 
@@ -47,8 +49,8 @@ public struct SocketOptions: Hashable, Sendable {
     func apply(to socket: SocketHandle) throws(TransportError) {
         for (option, value) in [
             (ZMQ_LINGER, lingerMs), (ZMQ_IPV6, 1), (ZMQ_HANDSHAKE_IVL, handshakeIntervalMs),
-            (ZMQ_HEARTBEAT_IVL, heartbeatIntervalMs), (ZMQ_HEARTBEAT_TIMEOUT, heartbeatTimeoutMs),
-            (ZMQ_HEARTBEAT_TTL, heartbeatTimeToLiveMs), (ZMQ_TCP_KEEPALIVE, 1),
+            (ZMQ_TCP_KEEPALIVE, 1), (ZMQ_TCP_KEEPALIVE_IDLE, probeDelaySeconds),
+            (ZMQ_TCP_KEEPALIVE_INTVL, probeIntervalSeconds), (ZMQ_TCP_MAXRT, silenceLimitMs),
             (ZMQ_SNDHWM, sendQueueLimit), (ZMQ_RCVHWM, receiveQueueLimit),
         ] {
             try socket.set(option, to: value)

@@ -76,6 +76,34 @@ struct RouterDealerTests {
         return try server.message().peer.route
     }
 
+    /// With ZeroMQ's heartbeats, even at long intervals, libzmq 4.3.4 aborts the process here.
+    @Test("a flooding worker that leaves while nobody reads does no harm")
+    func floodAndLeave() throws {
+        let context = try Context()
+        var server = try Server(context)
+        let endpoint = try server.bind()
+        try flood(endpoint, from: Context())
+        Thread.sleep(forTimeInterval: 6)
+        var other = try Client(context, connectedTo: endpoint)
+        try other.send(.text("still there?"))
+        try waiting(for: "the next worker's message", on: &server.loop) {
+            while case .message(_, let message)? = server.socket.receive() {
+                if message == .text("still there?") { return () }
+            }
+            return nil
+        }
+    }
+
+    /// Sends until the queues are full, then closes.
+    private func flood(_ endpoint: Endpoint, from context: consuming Context) throws {
+        var client = try Client(context, connectedTo: endpoint)
+        try client.send(.text("first"))
+        let body = [UInt8](repeating: 0x55, count: 10_000)
+        _ = Self.sentUntilFull { number in
+            client.socket.send(FrameMessage(type: number, body: body)) == .full
+        }
+    }
+
     /// Bodies of 10 kB fill the kernel's buffers after some hundreds of messages.
     @Test("a worker that does not read fills its queue, and no message is torn")
     func fullRouter() throws {
