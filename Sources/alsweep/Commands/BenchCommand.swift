@@ -10,7 +10,10 @@ struct BenchCommand: ParsableCommand {
             Quote ratios of figures that were measured one after another, never one figure alone: other
             programs and the processor's clock change them from minute to minute.
             """,
-        subcommands: [BenchTrainCommand.self, BenchScoreCommand.self, BenchCollectCommand.self])
+        subcommands: [
+            BenchTrainCommand.self, BenchScoreCommand.self, BenchCollectCommand.self,
+            BenchDispatchCommand.self, BenchDispatchWorkersCommand.self,
+        ])
 }
 
 struct BenchTrainCommand: ParsableCommand {
