@@ -65,7 +65,7 @@ extension Coordinator {
 
     /// One trial a free slot, the longest expected first, ties in the order of the sweep.
     mutating func assignTrials(at now: Instant) {
-        guard !queue.isEmpty else { return }
+        guard !queue.isEmpty, !history.isPaused else { return }
         withdrawSilentOffers(at: now)
         for worker in workers.keys {
             while workers[worker]!.freeSlots > 0 {

@@ -30,6 +30,8 @@ public enum Event: Sendable {
     case timerFired
     /// The user wants to stop and keep everything.
     case stopRequested
+    /// The user wants something of the run changed; the number names the command in its answer.
+    case commanded(RunCommand, number: UInt64)
 }
 
 /// What the coordinator wants done, in this order. The shell makes every `append` of an event
@@ -39,6 +41,8 @@ public enum Action: Hashable, Sendable {
     case send(Message, to: WorkerID)
     /// Replaces the instant asked for before.
     case setTimer(Instant)
+    /// To the user's command of that number.
+    case answer(CommandAnswer, command: UInt64)
     case finished(Outcome)
 }
 
@@ -121,6 +125,7 @@ public struct Coordinator: Sendable {
             dismiss(worker)
         case .timerFired: timer = nil
         case .stopRequested: stop(at: now)
+        case .commanded(let command, let number): obey(command, number)
         }
         expireLeases(at: now)
         if mode == .running {
@@ -162,7 +167,7 @@ public struct Coordinator: Sendable {
         case .report(let report): accept(report, from: worker, at: now)
         case .goodbye: dismiss(worker)
         case .hello, .welcome, .helloWanted, .assign, .acknowledge, .fenced, .renewed, .stop,
-            .refused:
+            .refused, .command, .commandAnswered:
             // A worker never says these.
             send(.refused(reason: "a worker does not send '\(message.type)'"), to: worker)
         }
@@ -215,6 +220,10 @@ public struct Coordinator: Sendable {
         default: break
         }
         actions.append(.append(record))
+    }
+
+    mutating func answer(_ answer: CommandAnswer, command: UInt64) {
+        actions.append(.answer(answer, command: command))
     }
 
     mutating func send(_ message: Message, to worker: WorkerID) {

@@ -16,20 +16,23 @@ public struct CoordinatorSettings: Sendable {
     /// nil: where the run's last coordinator listened, or any free port of the loopback interface.
     public var endpoint: Endpoint?
     public var certificate: ServerCertificate?
+    /// Where commands are taken; nil is any free port of the loopback interface.
+    public var controlEndpoint: Endpoint?
     public var options: Coordinator.Options
     /// The worker that is started here; nil is none.
     public var localWorker: LocalWorkerSettings?
 
     public init(
         sweep: Sweep, sweepText: String, folder: RunFolder, endpoint: Endpoint?,
-        certificate: ServerCertificate?, options: Coordinator.Options,
-        localWorker: LocalWorkerSettings?
+        certificate: ServerCertificate?, controlEndpoint: Endpoint? = nil,
+        options: Coordinator.Options, localWorker: LocalWorkerSettings?
     ) {
         self.sweep = sweep
         self.sweepText = sweepText
         self.folder = folder
         self.endpoint = endpoint
         self.certificate = certificate
+        self.controlEndpoint = controlEndpoint
         self.options = options
         self.localWorker = localWorker
     }
@@ -73,7 +76,8 @@ public final class CoordinatorService {
     private let lock: RunLock
     private let journal: Journal
     private let context: Context
-    private let authenticator: Authenticator?
+    private let authenticator: Authenticator
+    private let control: ControlListener
     private let socket: RouterSocket
     private let signals: SignalDescriptor
     private var loop = PollLoop()
@@ -109,14 +113,11 @@ public final class CoordinatorService {
         coordinator = Coordinator(
             sweep: settings.sweep, options: settings.options, history: try journal.history())
         context = try Context()
+        authenticator = try Authenticator(context: context)
         var security = RouterSecurity.plain
         if let certificate = settings.certificate {
-            let authenticator = try Authenticator(context: context)
             for key in certificate.clientKeys { authenticator.allow(key, in: .worker) }
             security = .curve(certificate.keys.secretKey, authenticator, .worker)
-            self.authenticator = authenticator
-        } else {
-            authenticator = nil
         }
         var options = SocketOptions.router
         options.lingerMs = Self.lingerMs
@@ -124,6 +125,9 @@ public final class CoordinatorService {
         endpoint = try Self.bind(socket, settings)
         try (endpoint.description + "\n").write(
             toFile: folder.endpoint, atomically: true, encoding: .utf8)
+        control = try ControlListener(
+            context: context, authenticator: authenticator, folder: folder,
+            serverKeys: settings.certificate?.keys, endpoint: settings.controlEndpoint)
         runIdentifier = URL(fileURLWithPath: folder.path).lastPathComponent
     }
 
@@ -151,7 +155,8 @@ public final class CoordinatorService {
         self.launchers = launchers
         let socketWatch = loop.watch(socket)
         let signalWatch = loop.watch(signals)
-        let authenticatorWatch = authenticator.map { loop.watch($0) }
+        let authenticatorWatch = loop.watch(authenticator)
+        let controlWatch = loop.watch(control.socket)
         notice(.listening(endpoint), coordinator)
         handle(.started(submission()))
         try performActions()
@@ -160,9 +165,10 @@ public final class CoordinatorService {
         var lastTick = monotonicMilliseconds()
         while outcome == nil {
             let ready = try loop.wait(timeoutMs: waitMilliseconds(lastTick: lastTick))
-            if let watch = authenticatorWatch, ready.contains(watch) { answerHandshakes() }
+            if ready.contains(authenticatorWatch) { answerHandshakes() }
             if ready.contains(signalWatch) { try readSignals() }
             if ready.contains(socketWatch) { readMessages() }
+            if ready.contains(controlWatch) { readCommands() }
             try watchLocalWorker(ready)
             let now = monotonicMilliseconds()
             if let timer, now >= timer.milliseconds {
@@ -220,8 +226,19 @@ public final class CoordinatorService {
     }
 
     private func answerHandshakes() {
-        for refused in authenticator?.answerRequests() ?? [] {
+        for refused in authenticator.answerRequests() {
             logger.warning("refused a handshake", metadata: ["address": "\(refused.address)"])
+        }
+    }
+
+    private func readCommands() {
+        for arrival in control.receive() {
+            switch arrival {
+            case .command(let command, let number): handle(.commanded(command, number: number))
+            case .refused(let address, let reason):
+                logger.warning(
+                    "no command", metadata: ["address": "\(address)", "reason": "\(reason)"])
+            }
         }
     }
 
@@ -292,6 +309,7 @@ public final class CoordinatorService {
                 case .append: break
                 case .send(let message, let worker): deliver(message, to: worker)
                 case .setTimer(let instant): timer = instant
+                case .answer(let answer, let number): control.answer(answer, command: number)
                 case .finished(let outcome): self.outcome = outcome
                 }
             }

@@ -19,7 +19,10 @@ extension Journal {
         );
         CREATE INDEX record_trial ON record (trial, kind);
         \(pickTable)
+        \(views)
+        """
 
+    private static let views = """
         CREATE VIEW trial AS
         SELECT trial,
             body ->> '$.content.stage' AS stage,
@@ -32,10 +35,12 @@ extension Journal {
                 (SELECT CASE last.kind
                     WHEN 'attempt_started' THEN 'running'
                     WHEN 'trial_finished' THEN 'done'
-                    WHEN 'trial_failed' THEN 'failed' END
+                    WHEN 'trial_failed' THEN 'failed'
+                    WHEN 'trial_cancelled' THEN 'cancelled' END
                 FROM record AS last
                 WHERE last.trial = record.trial AND last.kind IN
-                    ('attempt_started', 'attempt_ended', 'trial_finished', 'trial_failed')
+                    ('attempt_started', 'attempt_ended', 'trial_finished', 'trial_failed',
+                    'trial_cancelled', 'trial_retried')
                 ORDER BY last.sequence DESC LIMIT 1), 'pending') AS state
         FROM record WHERE kind = 'trial_added' ORDER BY sequence;
 
@@ -104,6 +109,15 @@ extension Journal {
                     \(pickTable)
                     """)
             try separatePicks(database)
+        }
+        if format < 3 {
+            try database.execute(
+                sql: """
+                    DROP VIEW IF EXISTS trial;
+                    DROP VIEW IF EXISTS cycle;
+                    DROP VIEW IF EXISTS attempt;
+                    \(views)
+                    """)
         }
         try database.execute(sql: "PRAGMA user_version = \(Self.format)")
     }

@@ -56,7 +56,7 @@ struct RecordDecoder {
             record = .trialFinished(try scanner.end())
             try scanner.expect("},\"kind\":\"trial_finished\"}")
         case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .cycleDisputed,
-            .attemptEnded, .trialFailed:
+            .attemptEnded, .trialFailed, .pauseSet, .trialCancelled, .trialRetried:
             return nil
         }
         try scanner.expectEnd()

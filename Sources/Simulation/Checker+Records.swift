@@ -5,7 +5,9 @@ import Wire
 extension Checker {
     /// Whether a record may follow the ones before it, and whether its event justifies it.
     mutating func judge(_ record: Record, after event: Event, at now: Int64) {
-        if let id = record.trial, let trial = live[id], trial.isSettled {
+        if let id = record.trial, let trial = live[id], trial.isSettled,
+            record.kind != .trialRetried
+        {
             fail(.settled, "after \(id) was settled: \(record.traceText)")
         }
         switch record {
@@ -17,6 +19,7 @@ extension Checker {
             if oracle.isSilent(content.worker, at: now) {
                 fail(.silence, "\(content.worker) is silent: \(record.traceText)")
             }
+            if live.isPaused { fail(.commands, "while the run is paused: \(record.traceText)") }
             oracle.start(content, at: now)
         case .cycleAccepted(let content):
             judge(content, after: event)
@@ -44,7 +47,18 @@ extension Checker {
             if content.kind != .user, failures.count < options.maximumFailures {
                 fail(.fencing, "after \(failures.count) failures: \(record.traceText)")
             }
+        case .pauseSet, .trialRetried: requireCommand(event, record)
+        case .trialCancelled(let trial):
+            requireCommand(event, record)
+            if oracle.entries[trial] != nil {
+                fail(.commands, "an attempt holds its lease: \(record.traceText)")
+            }
         }
+    }
+
+    private mutating func requireCommand(_ event: Event, _ record: Record) {
+        if case .commanded = event { return }
+        fail(.commands, "after \(event.traceText): \(record.traceText)")
     }
 
     /// The accepted result of the same cycle, if there is one.
@@ -100,6 +114,7 @@ extension Checker {
         switch content.end {
         case .expired:
             if !isDue { fail(.leases, "\(lease.traceText) expired before its time") }
+        case .withdrawn: requireCommand(event, .attemptEnded(content))
         case .failed, .released:
             guard event.worker == attempt.worker else {
                 return fail(
@@ -143,7 +158,7 @@ extension Event {
         switch self {
         case .received(_, let worker), .undelivered(_, let worker), .workerDied(let worker, _):
             worker
-        case .started, .timerFired, .stopRequested: nil
+        case .started, .timerFired, .stopRequested, .commanded: nil
         }
     }
 }

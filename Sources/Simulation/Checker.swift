@@ -95,7 +95,7 @@ struct Checker {
         let history = coordinator.history
         guard history.trials.count == live.trials.count, history.epoch == live.epoch,
             history.choices.count == live.choices.count,
-            history.unsettledCount == live.unsettledCount
+            history.unsettledCount == live.unsettledCount, history.isPaused == live.isPaused
         else {
             return fail(
                 .replay,

@@ -98,6 +98,7 @@ enum Fault: String, CaseIterable, Sendable {
     case workerStop = "worker stop"
     case trialCrash = "trial crash"
     case partition = "partition"
+    case userCommand = "user command"
 }
 
 struct FaultRates: Sendable, CustomStringConvertible {

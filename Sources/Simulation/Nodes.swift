@@ -84,5 +84,7 @@ enum Occurrence {
     case fault(Fault)
     case diskMended
     case mend
+    /// The user looks whether the run is paused.
+    case resumption
     case deadline
 }

@@ -29,8 +29,6 @@ struct SimulatedDisk {
         uncertain = []
     }
 
-    /// `alsweep extend`, while no coordinator runs.
-    mutating func extend(_ seeds: [UInt64]) {
-        records.append(.seedsAdded(SeedsAdded(seeds: seeds)))
-    }
+    /// `alsweep extend`, `cancel` and the like, while no coordinator runs.
+    mutating func change(_ records: [Record]) { self.records += records }
 }

@@ -33,6 +33,8 @@ extension Message {
         case .renewed(let number): return "renewed \(number)"
         case .stop(let reason): return "stop: \(reason.rawValue)"
         case .refused(let reason): return "refused: \(reason)"
+        case .command(let command): return "command: \(command)"
+        case .commandAnswered(let answer): return "command answered: \(answer.text)"
         }
     }
 }
@@ -70,11 +72,15 @@ extension Record {
                 case .failed(let kind, _): "failed (\(kind.rawValue))"
                 case .expired: "expired"
                 case .released: "released"
+                case .withdrawn: "withdrawn"
                 }
             return "attempt ended: \(content.trial)#\(content.attempt) \(end)"
         case .trialFinished(let content):
             return "trial finished: \(content.trial)#\(content.attempt)"
         case .trialFailed(let content): return "trial failed: \(content.trial)"
+        case .pauseSet(let isPaused): return isPaused ? "paused" : "resumed"
+        case .trialCancelled(let trial): return "trial cancelled: \(trial)"
+        case .trialRetried(let trial): return "trial retried: \(trial)"
         }
     }
 }
@@ -89,6 +95,7 @@ extension Event {
         case .workerDied(let worker, _): "\(worker) is known to have died"
         case .timerFired: "timer"
         case .stopRequested: "the user stops the sweep"
+        case .commanded(let command, _): "the user commands: \(command)"
         }
     }
 }

@@ -11,6 +11,8 @@ public enum Promise: String, CaseIterable, Sendable {
     case settled = "a trial that is settled stays as it is"
     case silence = "trials go to workers that were heard of within a lease"
     case damage = "a damaged message is not taken for one"
+    case commands =
+        "only a user's command pauses, cancels or retries, and nothing starts while paused"
     case liveness = "without faults the sweep finishes"
 }
 

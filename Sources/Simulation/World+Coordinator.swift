@@ -162,7 +162,7 @@ extension World {
         for pending in batch {
             guard checker.violation == nil else { return }
             switch pending.action {
-            case .append: break
+            case .append, .answer: break
             case .setTimer(let instant):
                 coordinator.timer = instant
                 planTimer()
@@ -186,7 +186,7 @@ extension World {
             && draws.flip()
         if isExtended {
             extensionCount += 1
-            disk.extend([UInt64(now)])
+            disk.change([.seedsAdded(SeedsAdded(seeds: [UInt64(now)]))])
         }
         if outcome == .sweepFinished, !isExtended {
             isDone = true

@@ -54,7 +54,37 @@ extension World {
             handle(.stopRequested, at: node)
         case .trialCrash: failTrial(on: node)
         case .partition: cut()
+        case .userCommand: command()
         }
+    }
+
+    /// What users do, sensible or not. While no coordinator is up, or its disk is full, it changes
+    /// the journal itself, or has no effect.
+    private mutating func command() {
+        let trials = checker.durable.trials.map(\.id)
+        let named = TrialSelection.named(trials.isEmpty ? [] : [draws.pick(trials)])
+        let command: RunCommand =
+            switch draws.below(8) {
+            case 0: .pause(withdraws: draws.flip())
+            case 1, 2, 3: .resume
+            case 4: .cancel(draws.happens(perMille: 50) ? .all : named)
+            default: .retry(draws.flip() ? .all : named, withCancelled: draws.flip())
+            }
+        obey(command)
+    }
+
+    private mutating func obey(_ command: RunCommand) {
+        if coordinator.isUp { return receive(.commanded(command, number: UInt64(now))) }
+        guard !disk.isFull, let history = try? RunHistory(disk.records),
+            let records = try? command.records(in: history)
+        else { return }
+        trace.note(now, "disk", "the user commands without a coordinator: \(command)")
+        disk.change(records)
+    }
+
+    mutating func resumeRun() {
+        if checker.durable.isPaused || !coordinator.isUp { obey(.resume) }
+        plan(.resumption, after: scenario.options.leaseMs)
     }
 
     /// After shorter and longer than a lease, and before everything is mended.
@@ -106,6 +136,7 @@ extension World {
             if isBad { endWorker(node, "is taken away and mended") }
             plan(.workerStart(node: node), afterUpTo: 10_000)
         }
+        plan(.resumption, after: 1)
         plan(.coordinatorStart, after: 1)
         plan(.deadline, after: bound())
     }

@@ -100,6 +100,7 @@ struct World {
             disk.isFull = false
             trace.note(now, "disk", "has space again")
         case .mend: mend()
+        case .resumption: resumeRun()
         case .deadline: checker.fail(.liveness, livenessFault(), at: now)
         }
     }

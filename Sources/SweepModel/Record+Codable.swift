@@ -12,6 +12,9 @@ extension Record: Codable {
         case attemptEnded = "attempt_ended"
         case trialFinished = "trial_finished"
         case trialFailed = "trial_failed"
+        case pauseSet = "pause_set"
+        case trialCancelled = "trial_cancelled"
+        case trialRetried = "trial_retried"
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -32,19 +35,23 @@ extension Record: Codable {
         case .attemptEnded: .attemptEnded
         case .trialFinished: .trialFinished
         case .trialFailed: .trialFailed
+        case .pauseSet: .pauseSet
+        case .trialCancelled: .trialCancelled
+        case .trialRetried: .trialRetried
         }
     }
 
     /// The trial that the record is about, if it is about one.
     public var trial: TrialID? {
         switch self {
-        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen: nil
+        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .pauseSet: nil
         case .trialAdded(let content): content.configuration.id
         case .attemptStarted(let content): content.trial
         case .cycleAccepted(let content), .cycleDisputed(let content): content.trial
         case .attemptEnded(let content): content.trial
         case .trialFinished(let content): content.trial
         case .trialFailed(let content): content.trial
+        case .trialCancelled(let trial), .trialRetried(let trial): trial
         }
     }
 
@@ -66,6 +73,9 @@ extension Record: Codable {
             case .attemptEnded: .attemptEnded(try content())
             case .trialFinished: .trialFinished(try content())
             case .trialFailed: .trialFailed(try content())
+            case .pauseSet: .pauseSet(try content())
+            case .trialCancelled: .trialCancelled(try content())
+            case .trialRetried: .trialRetried(try content())
             }
     }
 
@@ -84,6 +94,9 @@ extension Record: Codable {
         case .attemptEnded(let content): try container.encode(content, forKey: .content)
         case .trialFinished(let content): try container.encode(content, forKey: .content)
         case .trialFailed(let content): try container.encode(content, forKey: .content)
+        case .pauseSet(let isPaused): try container.encode(isPaused, forKey: .content)
+        case .trialCancelled(let trial), .trialRetried(let trial):
+            try container.encode(trial, forKey: .content)
         }
     }
 }

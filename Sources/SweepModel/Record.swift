@@ -21,6 +21,12 @@ public enum Record: Hashable, Sendable {
     case trialFinished(TrialFinished)
     /// The trial will not be tried again.
     case trialFailed(TrialFailed)
+    /// The user paused the run, or had it go on: while it is paused no attempt is started.
+    case pauseSet(Bool)
+    /// The user does not want the trial any more. Its attempt, if one ran, ended before.
+    case trialCancelled(TrialID)
+    /// The user wants a trial tried again that failed or was cancelled; its failures so far are forgiven.
+    case trialRetried(TrialID)
 }
 
 public struct SweepSubmitted: Codable, Hashable, Sendable {
@@ -138,11 +144,14 @@ public enum AttemptEnd: Codable, Hashable, Sendable {
     case expired
     /// Its worker gave it back, or does not know of it.
     case released
+    /// The user took it back: its trial was cancelled, or the run paused.
+    case withdrawn
 
     /// Whether the trial is to blame, and not a machine or a network.
     public var countsAgainstTrial: Bool {
         switch self {
-        case .failed(kind: .disk, _), .failed(kind: .data, _), .expired, .released: false
+        case .failed(kind: .disk, _), .failed(kind: .data, _), .expired, .released, .withdrawn:
+            false
         case .failed: true
         }
     }

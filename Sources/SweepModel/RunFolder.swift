@@ -11,6 +11,10 @@ public struct RunFolder: Hashable, Sendable {
     /// One line: where the coordinator listens. It stands there also after the coordinator's end,
     /// so that the next one listens where its workers look for it.
     public var endpoint: String { path + "/endpoint" }
+    /// One line: where the coordinator takes its user's commands.
+    public var controlEndpoint: String { path + "/control.endpoint" }
+    /// What lets this run's owner command the coordinator; another one with each.
+    public var controlCertificate: String { path + "/control.cert" }
     public var models: String { path + "/models" }
     public var checkpoints: String { path + "/checkpoints" }
     /// Classifiers of the first cycles, for all trials that have the same labelled sets there.

@@ -13,7 +13,7 @@ public struct AttemptHistory: Hashable, Sendable {
 /// A trial, as the journal knows it.
 public struct TrialHistory: Hashable, Sendable {
     public let added: TrialAdded
-    /// pending, running, done or failed: who is suspected is not journaled.
+    /// pending, running, done, failed or cancelled: who is suspected is not journaled.
     public internal(set) var state = TrialState.pending
     public internal(set) var attempts: [AttemptHistory] = []
     /// By cycle; nil where there is no accepted result yet.
@@ -21,6 +21,8 @@ public struct TrialHistory: Hashable, Sendable {
     public internal(set) var disputes: [CycleAccepted] = []
     public internal(set) var modelDigest: String?
     public internal(set) var failure: TrialFailed?
+    /// Attempts before the user last wanted the trial tried again.
+    public internal(set) var forgivenAttempts = 0
 
     init(_ added: TrialAdded) {
         self.added = added
@@ -39,9 +41,9 @@ public struct TrialHistory: Hashable, Sendable {
 
     public var isSettled: Bool { state == .done || state == .failed || state == .cancelled }
 
-    /// Attempts whose failure counts against the trial.
+    /// Attempts whose failure counts against the trial, of those since the last retry.
     public var blamedFailures: [AttemptHistory] {
-        attempts.filter { $0.end?.countsAgainstTrial ?? false }
+        attempts.dropFirst(forgivenAttempts).filter { $0.end?.countsAgainstTrial ?? false }
     }
 }
 
@@ -57,6 +59,8 @@ public struct RunHistory: Sendable {
     public private(set) var trials: [TrialHistory] = []
     /// Trials that are neither done nor given up.
     public private(set) var unsettledCount = 0
+    /// No attempt is to be started.
+    public private(set) var isPaused = false
     private var indices: [TrialID: Int] = [:]
 
     public init() {}
@@ -116,7 +120,28 @@ public struct RunHistory: Sendable {
             let index = try known(content.trial)
             trials[index].failure = content
             settle(index, .failed)
+        case .pauseSet(let isPaused): self.isPaused = isPaused
+        case .trialCancelled(let trial):
+            let index = try known(trial)
+            guard trials[index].state == .pending else {
+                throw InconsistentRecord(
+                    description: "\(trial) is cancelled and was \(trials[index].state.rawValue)")
+            }
+            settle(index, .cancelled)
+        case .trialRetried(let trial): try retry(try known(trial))
         }
+    }
+
+    private mutating func retry(_ index: Int) throws(InconsistentRecord) {
+        let state = trials[index].state
+        guard state == .failed || state == .cancelled else {
+            throw InconsistentRecord(
+                description: "\(trials[index].id) is tried again and was \(state.rawValue)")
+        }
+        trials[index].state = .pending
+        trials[index].failure = nil
+        trials[index].forgivenAttempts = trials[index].attempts.count
+        unsettledCount += 1
     }
 
     private mutating func settle(_ index: Int, _ state: TrialState) {

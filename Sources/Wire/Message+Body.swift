@@ -30,6 +30,8 @@ extension Message {
         case .renewed: .renewed
         case .stop: .stop
         case .refused: .refused
+        case .command: .command
+        case .commandAnswered: .commandAnswered
         }
     }
 
@@ -49,6 +51,8 @@ extension Message {
         case .renewed(let heartbeat): bodyBytes(Numbered(number: heartbeat))
         case .stop(let reason): bodyBytes(Reasoned(reason: reason.rawValue))
         case .refused(let reason): bodyBytes(Reasoned(reason: reason))
+        case .command(let command): bodyBytes(command)
+        case .commandAnswered(let answer): bodyBytes(answer)
         }
     }
 
@@ -69,6 +73,8 @@ extension Message {
             case .renewed: .renewed(heartbeat: try decode(body, as: Numbered.self).number)
             case .stop: .stop(try Self.stopReason(body))
             case .refused: .refused(reason: try decode(body, as: Reasoned.self).reason)
+            case .command: .command(try decode(body))
+            case .commandAnswered: .commandAnswered(try decode(body))
             }
     }
 

@@ -8,6 +8,7 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     case heartbeat = 3
     case report = 4
     case goodbye = 5
+    case command = 32
     case welcome = 65
     case helloWanted = 66
     case assign = 67
@@ -16,6 +17,7 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     case renewed = 70
     case stop = 71
     case refused = 72
+    case commandAnswered = 96
 }
 
 public enum Message: Hashable, Sendable {
@@ -48,6 +50,27 @@ public enum Message: Hashable, Sendable {
     case stop(StopReason)
     /// The coordinator will not work with this worker.
     case refused(reason: String)
+
+    // Between a user and the coordinator, over the control socket.
+
+    case command(RunCommand)
+    /// What came of the command; what it changed is on disk.
+    case commandAnswered(CommandAnswer)
+}
+
+/// What came of a user's command.
+public struct CommandAnswer: Codable, Hashable, Sendable {
+    public var isDone: Bool
+    /// What was done, or why nothing was.
+    public var text: String
+    /// What to do instead, of a command that was refused.
+    public var hint: String?
+
+    public init(isDone: Bool, text: String, hint: String? = nil) {
+        self.isDone = isDone
+        self.text = text
+        self.hint = hint
+    }
 }
 
 /// A trial's attempt: what a lease is for.

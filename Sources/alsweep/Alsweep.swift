@@ -23,7 +23,8 @@ struct Alsweep: ParsableCommand {
         version: softwareVersion,
         subcommands: [
             LaunchCommand.self, WorkerCommand.self, CollectCommand.self, PlanCommand.self,
-            StatusCommand.self, ExtendCommand.self, ExperimentCommand.self, EvaluateCommand.self,
+            StatusCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self,
+            RetryCommand.self, ExtendCommand.self, ExperimentCommand.self, EvaluateCommand.self,
             DataCommand.self, DoctorCommand.self, JournalCommand.self, BenchCommand.self,
             KeysCommand.self, SimulateCommand.self, TrialCommand.self,
         ])

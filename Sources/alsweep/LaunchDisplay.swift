@@ -39,6 +39,7 @@ final class LaunchDisplay {
                 "More workers can join: alsweep worker --connect "
                     + endpoint.reached(at: ProcessInfo.processInfo.hostName).description
                     + (keys ? " --certificate \(folder.clientCertificate)" : ""))
+            if coordinator.history.isPaused { say("The run is paused; go on with: \(resumption)") }
         case .recorded(let record): show(record, coordinator)
         case .workerJoined(let host, let slots):
             say("A worker on \(host) joined with \(slots) slot\(slots == 1 ? "" : "s")")
@@ -77,6 +78,8 @@ final class LaunchDisplay {
 
     func end() { clearStatusLine() }
 
+    private var resumption: String { "alsweep resume \(folder.path)" }
+
     private func show(_ record: Record, _ coordinator: Coordinator) {
         switch record {
         case .cycleAccepted(let accepted): show(accepted, coordinator)
@@ -91,6 +94,10 @@ final class LaunchDisplay {
                     + "numbers: \(disputed.result.correct) on \(disputed.host)")
         case .attemptEnded(let ended): show(ended)
         case .trialFailed(let failed): say("error: \(failed.trial) is given up: \(failed.message)")
+        case .pauseSet(let isPaused):
+            say(isPaused ? "Paused; go on with: \(resumption)" : "Resumed")
+        case .trialCancelled(let trial): say("\(trial) is cancelled")
+        case .trialRetried(let trial): say("\(trial) is tried again")
         case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .trialAdded, .attemptStarted,
             .trialFinished:
             break
@@ -119,7 +126,7 @@ final class LaunchDisplay {
             say(
                 "warning: nothing was heard of attempt \(ended.attempt) of \(ended.trial); starting anew"
             )
-        case .released: break
+        case .released, .withdrawn: break
         }
     }
 
@@ -133,7 +140,8 @@ final class LaunchDisplay {
         let running = coordinator.runningAttempts.map { attempt in
             "\(attempt.attempt.trial.rawValue.suffix(28)) c\(attempt.cycle) e\(attempt.epoch)"
         }
-        var parts = [
+        var parts = coordinator.history.isPaused ? ["paused"] : []
+        parts += [
             "\(trials.count { $0.state == .done })/\(total) trials",
             "\(coordinator.sessions.count) worker\(coordinator.sessions.count == 1 ? "" : "s")",
             "ETA \(remainingTime(coordinator))",

@@ -33,7 +33,7 @@ private func writeFormat1(_ records: [SweepModel.Record], to path: String) throw
 
 private func picks(_ records: [SweepModel.Record]) -> [[Int]?] { records.map(\.picks) }
 
-@Test("a journal of format 1 is read as it is, and brought to format 2 when it is written to")
+@Test("a journal of format 1 is read as it is, and brought to the newest when it is written to")
 func olderFormat() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/j.sqlite"
@@ -50,6 +50,39 @@ func olderFormat() throws {
     #expect(try journal.records().map { "\($0)" } == journaledRecords.map { "\($0)" })
     try journal.append([journaledRecords[4]], at: Date())
     #expect(try Journal.read(at: path).records().count == journaledRecords.count + 1)
+}
+
+@Test(
+    "a journal of format 2 gets views that know of commands, and an older program refuses it then")
+func format2() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/j.sqlite"
+    try Journal.write(at: path).append(Array(journaledRecords[..<3]), at: Date())
+    try DatabaseQueue(path: path).write {
+        try $0.execute(
+            sql: """
+                PRAGMA user_version = 2; DROP VIEW trial;
+                CREATE VIEW trial AS SELECT 'old' AS state;
+                """)
+    }
+    #expect(try Journal.read(at: path).records().count == 3)
+    let journal = try Journal.write(at: path)
+    let trial = journaledConfiguration.id
+    func state() throws -> String? {
+        try journal.database.read { try String.fetchOne($0, sql: "SELECT state FROM trial") }
+    }
+    let commands: [SweepModel.Record] = [
+        .pauseSet(true), .trialCancelled(trial), .trialRetried(trial),
+    ]
+    try journal.append(Array(commands[..<2]), at: Date())
+    #expect(try state() == "cancelled")
+    try journal.append([commands[2]], at: Date())
+    #expect(try state() == "pending")
+    #expect(try journal.records().suffix(3) == commands)
+    #expect(try journal.history().isPaused)
+    // The programs of format 2 read no format above it.
+    let version = try journal.database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") }
+    #expect(version == 3)
 }
 
 @Test("a migration that meets a damaged record leaves the older journal")

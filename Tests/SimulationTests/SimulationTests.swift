@@ -71,6 +71,7 @@ func everythingHappens() {
     var missing = Set(
         Record.Kind.allCases.map(\.rawValue) + [
             "expired", "released", "crash", "out_of_memory", "disk", "data", "user", "restarts",
+            "withdrawn",
         ])
     for seed in 0..<1_000 as Range<UInt64> where !missing.isEmpty {
         let records = Simulation(Scenario(seed: seed, isBrief: true)).run().records
@@ -80,6 +81,7 @@ func everythingHappens() {
                 switch content.end {
                 case .expired: missing.remove("expired")
                 case .released: missing.remove("released")
+                case .withdrawn: missing.remove("withdrawn")
                 case .failed(let kind, _): missing.remove(kind.rawValue)
                 }
             }

@@ -49,6 +49,13 @@ struct LaunchCommand: ParsableCommand {
 
     @Option(
         help: """
+            Where to take commands such as `cancel` from other machines, as in tcp://*:5556. Default: \
+            from this machine's user only.
+            """)
+    var control: String?
+
+    @Option(
+        help: """
             The server's certificate, with the client's beside it, as `alsweep keys new` writes them. \
             Default: keys/server.cert in the run's folder.
             """)
@@ -256,6 +263,7 @@ struct LaunchCommand: ParsableCommand {
             settings: CoordinatorSettings(
                 sweep: sweep, sweepText: text, folder: RunFolder(options.runFolder),
                 endpoint: endpoint, certificate: try serverCertificate(folder, endpoint),
+                controlEndpoint: try control.map { try Endpoint($0) },
                 options: options,
                 localWorker: local.map { local in
                     LocalWorkerSettings(
@@ -278,7 +286,7 @@ struct LaunchCommand: ParsableCommand {
         for (stage, dataset) in service.coordinator.blockedStages where outcome == .sweepFinished {
             print(
                 "error: stage \(stage) of \(dataset.title) was not started: a trial that it builds on "
-                    + "failed", to: &StandardError.stream)
+                    + "failed or was cancelled", to: &StandardError.stream)
         }
         return outcome
     }
@@ -324,6 +332,12 @@ struct LaunchCommand: ParsableCommand {
             print(report.render(.table), terminator: "")
             try writeText(report.render(.html), to: folder.report)
             try writeText(report.render(.csv), to: folder.results)
+            let cancelled = reading.history.trials.count { $0.state == .cancelled }
+            if cancelled > 0 {
+                print(
+                    "\(cancelled) trial\(cancelled == 1 ? " was" : "s were") cancelled; try again with: "
+                        + "alsweep retry \(folder.path) --cancelled", to: &StandardError.stream)
+            }
             let failed = reading.history.trials.filter { $0.state == .failed }
             for trial in failed {
                 print(

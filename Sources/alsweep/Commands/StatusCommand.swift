@@ -32,7 +32,8 @@ struct StatusCommand: ParsableCommand {
         let counts = TrialState.allCases.map { state in (state, trials.count { $0.state == state })
         }
         let summary = counts.filter { $0.1 > 0 }.map { "\($0.1) \($0.0.rawValue)" }
-        print("\(reading.folder.path): \(summary.joined(separator: ", "))")
+        let pause = reading.history.isPaused ? ", paused" : ""
+        print("\(reading.folder.path): \(summary.joined(separator: ", "))\(pause)")
         let width = trials.map(\.id.rawValue.count).max() ?? 0
         for trial in trials {
             let name = trial.id.rawValue.padding(toLength: width, withPad: " ", startingAt: 0)
@@ -43,9 +44,10 @@ struct StatusCommand: ParsableCommand {
                 "  \(name)  \(trial.state.rawValue)  \(done)/\(trial.cycles.count) cycles\(host)\(reason)"
             )
         }
-        let next =
-            reading.history.unsettledCount == 0
-            ? "alsweep collect \(reading.folder.path)" : "alsweep launch \(reading.folder.path)"
+        let isPaused = reading.history.isPaused
+        let verb =
+            reading.history.unsettledCount == 0 ? "collect" : isPaused ? "resume" : "launch"
+        let next = "alsweep \(verb) \(reading.folder.path)"
         print("Next: \(next)", to: &StandardError.stream)
     }
 }
@@ -81,11 +83,13 @@ private struct StatusOutput: Encodable {
     var schema = 1
     var run: String
     var sweep: String
+    var paused: Bool
     var trials: [Trial]
 
     init(_ reading: RunReading) {
         run = reading.folder.path
         sweep = reading.sweep.name
+        paused = reading.history.isPaused
         trials = reading.history.trials.map { trial in
             Trial(
                 trial: trial.id, stage: trial.added.stage, state: trial.state,

@@ -1,0 +1,139 @@
+/// Which trials a command is for.
+public enum TrialSelection: Codable, Hashable, Sendable {
+    /// All that the command can apply to.
+    case all
+    case named([TrialID])
+}
+
+/// What a user wants changed of a run, whether a coordinator is at work on it or not.
+public enum RunCommand: Codable, Hashable, Sendable {
+    /// No attempt is started any more; if `withdraws`, those that run are taken back, too, and go on
+    /// from their last finished cycle after a `resume`.
+    case pause(withdraws: Bool)
+    case resume
+    /// Trials that are not settled shall never be.
+    case cancel(TrialSelection)
+    /// Failed trials are tried again; `all` means those that were cancelled, too, if `withCancelled`.
+    case retry(TrialSelection, withCancelled: Bool)
+}
+
+/// Why a command changes nothing, and what to do instead.
+public struct RefusedCommand: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+    public let hint: String
+
+    public init(_ description: String, hint: String) {
+        self.description = description
+        self.hint = hint
+    }
+}
+
+extension RunCommand {
+    /// What the command adds to the journal of a run: at least one record.
+    public func records(in history: RunHistory) throws(RefusedCommand) -> [Record] {
+        switch self {
+        case .pause(let withdraws): return try pausing(history, withdraws)
+        case .resume:
+            guard history.isPaused else {
+                throw RefusedCommand(
+                    "the run is not paused", hint: "`alsweep status` shows what it waits for")
+            }
+            return [.pauseSet(false)]
+        case .cancel(let selection):
+            return try trials(selection, in: history, "cancelled") { !$0.isSettled }.flatMap {
+                Self.withdrawal(of: $0) + [.trialCancelled($0.id)]
+            }
+        case .retry(let selection, let withCancelled):
+            let isNamed = selection != .all
+            return try trials(selection, in: history, "tried again") {
+                $0.state == .failed || (withCancelled || isNamed) && $0.state == .cancelled
+            }.map { .trialRetried($0.id) }
+        }
+    }
+
+    /// What was done, in a sentence's words.
+    ///
+    /// - Parameter records: those that the command came to.
+    public func summary(of records: [Record]) -> String {
+        let withdrawn = records.count { $0.kind == .attemptEnded }
+        let changed = records.count - withdrawn
+        func trials(_ count: Int) -> String { "\(count) trial\(count == 1 ? "" : "s")" }
+        switch self {
+        case .pause:
+            return withdrawn > 0
+                ? "paused; \(trials(withdrawn)) taken back" : "paused; what runs goes on to its end"
+        case .resume: return "resumed"
+        case .cancel:
+            return "\(trials(changed)) cancelled"
+                + (withdrawn > 0 ? ", \(withdrawn) of them at work" : "")
+        case .retry: return "\(trials(changed)) to be tried again"
+        }
+    }
+
+    private func pausing(
+        _ history: RunHistory, _ withdraws: Bool
+    ) throws(RefusedCommand) -> [Record] {
+        guard history.unsettledCount > 0 || history.trials.isEmpty else {
+            throw RefusedCommand("every trial of the run is settled", hint: Self.collectHint)
+        }
+        let records =
+            (withdraws ? history.trials.flatMap(Self.withdrawal) : [])
+            + (history.isPaused ? [] : [.pauseSet(true)])
+        guard !records.isEmpty else {
+            throw RefusedCommand(
+                "the run is paused already", hint: "`alsweep resume` has it go on")
+        }
+        return records
+    }
+
+    private static let collectHint = "`alsweep collect` shows what it found"
+
+    private static func withdrawal(of trial: TrialHistory) -> [Record] {
+        guard let attempt = trial.runningAttempt else { return [] }
+        return [
+            .attemptEnded(
+                AttemptEnded(trial: trial.id, attempt: attempt.attempt, end: .withdrawn))
+        ]
+    }
+
+    /// - Parameter applies: whether the command can apply to a trial.
+    private func trials(
+        _ selection: TrialSelection, in history: RunHistory, _ verb: String,
+        where applies: (TrialHistory) -> Bool
+    ) throws(RefusedCommand) -> [TrialHistory] {
+        switch selection {
+        case .all:
+            let found = history.trials.filter(applies)
+            guard !found.isEmpty else { throw nothingToDo(history, verb) }
+            return found
+        case .named(let names):
+            var found: [TrialHistory] = []
+            for name in names where !found.contains(where: { $0.id == name }) {
+                guard let trial = history[name] else { throw Self.unknown(name, history) }
+                guard applies(trial) else {
+                    throw RefusedCommand(
+                        "trial \(name) is \(trial.state.rawValue) and cannot be \(verb)",
+                        hint: "nothing was changed; `alsweep status` shows every trial's state")
+                }
+                found.append(trial)
+            }
+            return found
+        }
+    }
+
+    private func nothingToDo(_ history: RunHistory, _ verb: String) -> RefusedCommand {
+        if case .retry = self, history.trials.contains(where: { $0.state == .cancelled }) {
+            return RefusedCommand(
+                "no trial of the run has failed",
+                hint: "add --cancelled for those that were cancelled")
+        }
+        return RefusedCommand("no trial of the run can be \(verb)", hint: Self.collectHint)
+    }
+
+    private static func unknown(_ name: TrialID, _ history: RunHistory) -> RefusedCommand {
+        let nearest = nearestWord(to: name.rawValue, among: history.trials.map(\.id.rawValue))
+        let guess = nearest.map { " (did you mean '\($0)'?)" } ?? ""
+        return RefusedCommand(
+            "the run has no trial '\(name)'\(guess)", hint: "`alsweep status` lists its trials")
+    }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import Journal
+import SweepModel
+import Transport
+import Wire
+
+/// Has a command done: by the coordinator that is at work on the run, or, where there is none, in the
+/// journal itself.
+struct RunControl {
+    /// The coordinator gets so long to answer.
+    private static let answerDelay = 15.0
+    private static let pollIntervalMs = 100
+
+    let folder: RunFolder
+
+    /// - Returns: what was done, and whether a coordinator did it.
+    func perform(_ command: RunCommand) throws -> (text: String, isLive: Bool) {
+        do throws(RunInUse) {
+            let lock = try RunLock(path: folder.lock, folder: folder.path)
+            return (try performOffline(command, lock), false)
+        } catch {
+            guard case .held = error else { throw error }
+        }
+        let answer = try Self.ask(
+            command, at: try liveEndpoint(),
+            certificate: try ClientCertificate(path: folder.controlCertificate))
+        return (try Self.text(of: answer), true)
+    }
+
+    /// Asks a coordinator elsewhere.
+    static func perform(
+        _ command: RunCommand, at endpoint: Endpoint, certificatePath: String
+    ) throws -> String {
+        try text(
+            of: try ask(
+                command, at: endpoint, certificate: try ClientCertificate(path: certificatePath)))
+    }
+
+    private func performOffline(
+        _ command: RunCommand, _ lock: consuming RunLock
+    ) throws(CommandFailure) -> String {
+        do {
+            return try withExtendedLifetime(lock) {
+                let history = try RunReading(folder).history
+                let records = try command.records(in: history)
+                try Journal.write(at: folder.journal).append(records, at: Date())
+                return command.summary(of: records)
+            }
+        } catch {
+            throw CommandFailure(explaining: error)
+        }
+    }
+
+    private func liveEndpoint() throws -> Endpoint {
+        guard let text = try? String(contentsOfFile: folder.controlEndpoint, encoding: .utf8) else {
+            throw CommandFailure(
+                "the run \(folder.path) is in use by a program that takes no commands",
+                hint: "stop it with Ctrl-C, and give the command again")
+        }
+        return try Endpoint(text.trimmingCharacters(in: .whitespacesAndNewlines)).reachedLocally
+    }
+
+    private static func text(of answer: CommandAnswer) throws -> String {
+        guard answer.isDone else { throw CommandFailure(answer.text, hint: answer.hint) }
+        return answer.text
+    }
+
+    private static func ask(
+        _ command: RunCommand, at endpoint: Endpoint, certificate: ClientCertificate
+    ) throws -> CommandAnswer {
+        let socket = try DealerSocket(context: try Context(), security: .curve(certificate))
+        let monitor = try socket.monitor()
+        try socket.connect(to: endpoint)
+        var loop = PollLoop()
+        let watch = loop.watch(socket)
+        let message = Message.command(command)
+        let header = Header(run: "", epoch: 0, worker: WorkerID(""), messageNumber: 1)
+        let frames = FrameMessage(
+            type: message.type.rawValue, header: header.bytes(), body: message.body())
+        let deadline = Date(timeIntervalSinceNow: answerDelay)
+        var isSent = false
+        while Date() < deadline {
+            if !isSent {
+                switch socket.send(frames) {
+                case .sent: isSent = true
+                case .full: break
+                case .oversized(let byteCount, let limit):
+                    throw CommandFailure(
+                        "the command has \(byteCount) bytes, more than the \(limit) of a message",
+                        hint: "name fewer trials at a time")
+                }
+            }
+            if try loop.wait(timeoutMs: pollIntervalMs).contains(watch),
+                case .message(let frames) = socket.receive(),
+                case .commandAnswered(let answer) = try Message(
+                    type: frames.type, body: frames.body)
+            {
+                return answer
+            }
+            while let event = monitor.next() {
+                guard case .handshakeFailed(_, let failure) = event, failure.isFinal else {
+                    continue
+                }
+                throw CommandFailure(
+                    "the coordinator at \(endpoint) does not take commands with this key: \(failure)",
+                    hint:
+                        "a worker's key commands nothing; `alsweep keys new --role client` makes one "
+                        + "that does")
+            }
+        }
+        throw CommandFailure(
+            "the coordinator at \(endpoint) did not answer"
+                + (isSent ? "; the command may have been carried out" : ""),
+            hint: "give the command on the coordinator's machine, and look at `alsweep status`")
+    }
+}
