@@ -18,6 +18,8 @@ public enum AgentAction: Hashable, Sendable {
     case start(Assignment)
     /// The process saves what it has and ends.
     case stop(Lease)
+    /// The process ends at once.
+    case kill(Lease)
     case exit(AgentExit)
 }
 
@@ -41,6 +43,15 @@ public struct AgentAttempt: Hashable, Sendable {
     /// It lost its lease, or is being given back: what its process still says does not count.
     public internal(set) var isAbandoned = false
     var hasReportedEnd = false
+    /// Since its process last said something.
+    var silentMs: Int64 = 0
+    /// The longest that its process was silent before it spoke again.
+    var longestStepMs: Int64 = 0
+    /// Since its process was told to stop; nil before.
+    var stoppingMs: Int64?
+    var isKilled = false
+    /// What its process still says does not count.
+    var isHung = false
 
     init(assignment: Assignment) { self.assignment = assignment }
 }
@@ -83,17 +94,25 @@ public struct Agent: Sendable {
     public static let repeatIntervalMs: Int64 = 10_000
     /// At a stop the coordinator gets so long to acknowledge what it is given back.
     public static let goodbyeDelayMs: Int64 = 5_000
+    /// A process that was told to stop and has not ended is killed after so long: what it has not saved
+    /// by then it would not save at its next batch either.
+    public static let killDelayMs: Int64 = 5_000
+    /// A process is not hung while its silence is shorter than so many of its longest steps.
+    public static let stepsOfSilence: Int64 = 10
+    public static let defaultHangMs: Int64 = 600_000
     private static let initialHeartbeatMs: Int64 = 10_000
 
     public let options: Options
     /// By the order of their assignment.
-    public private(set) var attempts: [AgentAttempt] = []
+    public internal(set) var attempts: [AgentAttempt] = []
     /// Not acknowledged yet, oldest first.
     public private(set) var reports: [Report] = []
     /// Whether the coordinator answered its last hello, and was heard of since.
     public private(set) var isWelcome = false
     private var hasBeenWelcome = false
-    private var heartbeatMs = Self.initialHeartbeatMs
+    var heartbeatMs = Self.initialHeartbeatMs
+    var hangMs = Self.defaultHangMs
+    var lastEvent: Int64
     private var assignmentsReceived = 0
     private var nextReport: UInt64 = 1
     private var nextHeartbeat: UInt64 = 1
@@ -103,11 +122,12 @@ public struct Agent: Sendable {
     private var lastHeard: Int64
     private var stopBegan: Int64?
     private var stopExit: AgentExit?
-    private var actions: [AgentAction] = []
+    var actions: [AgentAction] = []
 
     /// - Parameter now: a monotonic clock's milliseconds.
     public init(options: Options, at now: Int64) {
         self.options = options
+        lastEvent = now
         lastHeartbeat = now
         lastReportSent = now
         lastHeard = now
@@ -115,6 +135,7 @@ public struct Agent: Sendable {
 
     public mutating func handle(_ event: AgentEvent, at now: Int64) -> [AgentAction] {
         actions = []
+        passTime(until: now)
         switch event {
         case .received(let message):
             lastHeard = now
@@ -124,6 +145,7 @@ public struct Agent: Sendable {
         case .stopRequested: beginStop(.stopped, at: now)
         case .ticked: break
         }
+        endStuckProcesses(at: now)
         keepTouch(at: now)
         finishStop(at: now)
         return actions
@@ -163,6 +185,7 @@ public struct Agent: Sendable {
         isWelcome = true
         hasBeenWelcome = true
         heartbeatMs = max(100, welcome.heartbeatMs)
+        hangMs = max(1_000, welcome.hangMs ?? Self.defaultHangMs)
         assignmentsReceived = 0
         for verdict in welcome.verdicts where verdict.verdict == .fence { abandon(verdict.lease) }
         repeatReports(at: now)
@@ -226,7 +249,7 @@ public struct Agent: Sendable {
 
     // MARK: Reports
 
-    private mutating func report(_ content: ReportContent, of lease: Lease, at now: Int64) {
+    mutating func report(_ content: ReportContent, of lease: Lease, at now: Int64) {
         let report = Report(number: nextReport, lease: lease, content: content)
         nextReport += 1
         reports.append(report)
@@ -254,8 +277,13 @@ public struct Agent: Sendable {
     // MARK: Processes
 
     private mutating func hear(_ line: ChildLine, _ lease: Lease, at now: Int64) {
-        guard let index = index(of: lease), !attempts[index].isAbandoned else { return }
+        guard let index = index(of: lease) else { return }
+        attempts[index].longestStepMs = max(
+            attempts[index].longestStepMs, attempts[index].silentMs)
+        attempts[index].silentMs = 0
+        guard !attempts[index].isAbandoned, !attempts[index].isHung else { return }
         switch line {
+        case .working: break
         case .progress(let cycle, let epoch):
             attempts[index].cycle = cycle
             attempts[index].epoch = epoch
@@ -290,7 +318,7 @@ public struct Agent: Sendable {
     private mutating func abandon(_ lease: Lease) {
         if let index = index(of: lease) {
             attempts[index].isAbandoned = true
-            if attempts[index].isAlive { actions.append(.stop(lease)) }
+            stopProcess(of: index)
         }
         forgetReports { $0.lease == lease }
     }
@@ -317,16 +345,14 @@ public struct Agent: Sendable {
     private mutating func abandonKeepingReports(_ lease: Lease) {
         guard let index = index(of: lease) else { return }
         attempts[index].isAbandoned = true
-        actions.append(.stop(lease))
+        stopProcess(of: index)
     }
 
     private mutating func beginStop(_ exit: AgentExit, at now: Int64) {
         guard stopBegan == nil else { return }
         stopBegan = now
         stopExit = exit
-        for attempt in attempts where attempt.isAlive {
-            actions.append(.stop(attempt.assignment.lease))
-        }
+        for index in attempts.indices { stopProcess(of: index) }
     }
 
     /// Ends when every process has ended and every report is acknowledged, or has had its time.

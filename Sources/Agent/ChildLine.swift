@@ -4,6 +4,8 @@ import SweepModel
 public enum ChildLine: Codable, Hashable, Sendable {
     /// So many epochs of a cycle are finished.
     case progress(cycle: Int, epoch: Int)
+    /// It has computed since its last line.
+    case working
     case cycle(CycleResult)
     /// The final model is written; the digest is its file's SHA-256.
     case finished(modelDigest: String)

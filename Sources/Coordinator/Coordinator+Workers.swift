@@ -74,7 +74,8 @@ extension Coordinator {
             .welcome(
                 Welcome(
                     leaseMs: options.leaseMs, heartbeatMs: options.heartbeatMs,
-                    softwareVersion: options.softwareVersion, verdicts: verdicts)), to: worker)
+                    softwareVersion: options.softwareVersion, hangMs: options.hangDelayMs,
+                    verdicts: verdicts)), to: worker)
         switch mode {
         case .running: break
         case .stopping: send(.stop(.coordinatorLeaving), to: worker)

@@ -68,6 +68,8 @@ public struct Coordinator: Sendable {
         public var retryDelayMs: Int64 = 2_000
         /// Workers get so long to give their attempts back when the user stops the sweep.
         public var stopDelayMs: Int64 = 10_000
+        /// A trial's process that does nothing for so long is hung, and ended.
+        public var hangDelayMs: Int64 = 600_000
         public var runFolder = ""
         public var softwareVersion = ""
 

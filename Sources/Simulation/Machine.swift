@@ -97,6 +97,7 @@ enum Fault: String, CaseIterable, Sendable {
     case workerClockJump = "worker clock jump"
     case workerStop = "worker stop"
     case trialCrash = "trial crash"
+    case trialHang = "trial hang"
     case partition = "partition"
     case userCommand = "user command"
 }

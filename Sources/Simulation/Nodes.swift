@@ -60,6 +60,8 @@ struct Child {
     let assignment: Assignment
     var cycle = 0
     var isStopping = false
+    /// It does nothing any more, whatever it is told.
+    var isHung = false
 
     var configuration: TrialConfiguration { assignment.configuration }
 }

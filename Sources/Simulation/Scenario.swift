@@ -45,6 +45,9 @@ public struct Scenario: Sendable {
         connectDelayMs = draws.pick([60_000, 600_000])
         idleExitMs = draws.pick([120_000, 600_000])
         if isBrief { shorten() }
+        // A process says nothing while it computes at a cycle.
+        let slowest = machines.map(\.slowness).max() ?? 1
+        options.hangDelayMs = 600_000 + 2 * cycleMs * slowest
     }
 
     private mutating func shorten() {

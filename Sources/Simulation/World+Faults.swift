@@ -53,6 +53,7 @@ extension World {
             trace.note(now, workers[node].id.rawValue, "is asked to stop")
             handle(.stopRequested, at: node)
         case .trialCrash: failTrial(on: node)
+        case .trialHang: hangTrial(on: node)
         case .partition: cut()
         case .userCommand: command()
         }
@@ -98,6 +99,14 @@ extension World {
         let jump = draws.milliseconds(in: -Self.longestJumpMs...Self.longestJumpMs)
         if jump < 0 { setBackMs -= jump }
         return jump
+    }
+
+    private mutating func hangTrial(on node: Int) {
+        guard !workers[node].children.isEmpty else { return }
+        let place = draws.below(workers[node].children.count)
+        workers[node].children[place].isHung = true
+        let lease = workers[node].children[place].assignment.lease
+        trace.note(now, workers[node].id.rawValue, "the process of \(lease.traceText) hangs")
     }
 
     private mutating func failTrial(on node: Int) {
@@ -149,6 +158,6 @@ extension World {
         let perTrial =
             cycles * scenario.cycleMs * 3 / 2 + 2 * (options.leaseMs + options.graceMs)
             + 30 * options.retryDelayMs
-        return 4 * 3_600_000 + setBackMs + trials * perTrial
+        return 4 * 3_600_000 + setBackMs + 2 * options.hangDelayMs + trials * perTrial
     }
 }

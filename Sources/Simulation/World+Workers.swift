@@ -62,6 +62,7 @@ extension World {
             case .send(let message): send(message, from: node)
             case .start(let assignment): start(assignment, at: node)
             case .stop(let lease): stop(lease, at: node)
+            case .kill(let lease): kill(lease, at: node)
             case .exit(let reason): return endWorker(node, "ends: \(reason)")
             }
         }
@@ -114,13 +115,19 @@ extension World {
     private mutating func stop(_ lease: Lease, at node: Int) {
         guard
             let place = workers[node].children.firstIndex(where: { $0.assignment.lease == lease }),
-            !workers[node].children[place].isStopping
+            !workers[node].children[place].isStopping, !workers[node].children[place].isHung
         else { return }
         workers[node].children[place].isStopping = true
         // At its next batch.
         plan(
             step: .end, node, workers[node].children[place].serial,
             afterUpTo: draws.happens(perMille: 100) ? 60_000 : 2_000)
+    }
+
+    private mutating func kill(_ lease: Lease, at node: Int) {
+        guard let child = workers[node].children.first(where: { $0.assignment.lease == lease })
+        else { return }
+        plan(step: .end, node, child.serial, afterUpTo: 100)
     }
 
     private mutating func plan(
@@ -146,7 +153,7 @@ extension World {
             } else {
                 end(serial, lease, at: node, fault: (kind, "its process ended"))
             }
-        case _ where child.isStopping: break
+        case _ where child.isStopping || child.isHung: break
         case .begin: begin(child, at: node)
         case .cycleFinished:
             let cycle = child.cycle + 1

@@ -6,6 +6,8 @@ public enum FailureKind: String, Codable, CaseIterable, Hashable, Sendable {
     case crash
     case outOfMemory = "out_of_memory"
     case timeout
+    /// Its process lived and did nothing for long.
+    case hung
     /// The worker's machine has no space, or cannot start a process.
     case disk
     /// The worker's machine lacks the dataset, or has it damaged.

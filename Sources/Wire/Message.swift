@@ -215,15 +215,20 @@ public struct Welcome: Codable, Hashable, Sendable {
     public var leaseMs: Int64
     public var heartbeatMs: Int64
     public var softwareVersion: String
+    /// A process that says nothing for so long, and for many times the longest pause it made before, is
+    /// hung; nil in messages of version 1.0, whose workers waited for ever.
+    public var hangMs: Int64?
     /// One for every attempt of the hello, in its order.
     public var verdicts: [AttemptVerdict]
 
     public init(
-        leaseMs: Int64, heartbeatMs: Int64, softwareVersion: String, verdicts: [AttemptVerdict]
+        leaseMs: Int64, heartbeatMs: Int64, softwareVersion: String, hangMs: Int64? = nil,
+        verdicts: [AttemptVerdict]
     ) {
         self.leaseMs = leaseMs
         self.heartbeatMs = heartbeatMs
         self.softwareVersion = softwareVersion
+        self.hangMs = hangMs
         self.verdicts = verdicts
     }
 
@@ -231,6 +236,7 @@ public struct Welcome: Codable, Hashable, Sendable {
         case verdicts
         case leaseMs = "lease_ms"
         case heartbeatMs = "heartbeat_ms"
+        case hangMs = "hang_ms"
         case softwareVersion = "software_version"
     }
 }

@@ -41,10 +41,18 @@ final class TrialProcess {
         process.say(String(decoding: try! encoder.encode(task), as: UTF8.self))
     }
 
-    /// The process leaves at its next batch; its last finished cycle is saved.
+    /// The process leaves at its next batch; its last finished cycle is saved. One that a debugger or
+    /// a user has stopped goes on to do so.
     func stop() {
         hasBeenStopped = true
         process.kill(SIGTERM)
+        process.kill(SIGCONT)
+    }
+
+    /// Ends also a process that is stopped, or does not look whether it should leave.
+    func kill() {
+        hasBeenStopped = true
+        process.kill(SIGKILL)
     }
 
     /// The lines that came since, and whether its output has ended.

@@ -216,6 +216,9 @@ public final class WorkerService {
             case .start(let assignment): start(assignment)
             case .stop(let lease):
                 children.first { $0.lease == lease }?.stop()
+            case .kill(let lease):
+                logger.warning("killing a process", metadata: ["trial": "\(lease.trial)"])
+                children.first { $0.lease == lease }?.kill()
             case .exit(let reason): exit = reason
             }
         }
@@ -271,7 +274,7 @@ public final class WorkerService {
             case .cycle(let result): notice(.finishedCycle(child.lease, result))
             case .failed(_, let message): child.reportEnd(fault: message)
             case .finished: child.reportEnd(fault: nil)
-            case .progress: break
+            case .progress, .working: break
             }
             handle(.childSaid(line, child.lease))
         }

@@ -8,6 +8,7 @@ private struct Scene {
     var agent: Agent
     var now: Int64 = 0
     var actions: [AgentAction] = []
+    var lastReported: [ReportContent] = []
 
     init(slots: Int = 2, leavesWithCoordinator: Bool = false) {
         agent = Agent(
@@ -23,6 +24,20 @@ private struct Scene {
     mutating func tick(after milliseconds: Int64) {
         now += milliseconds
         handle(.ticked)
+    }
+
+    /// Lets time pass in steps as short as the shell's, and hears from the coordinator meanwhile.
+    ///
+    /// - Returns: the attempts whose processes it killed.
+    mutating func live(for milliseconds: Int64) -> [Lease] {
+        var killed: [Lease] = []
+        for _ in 0..<(milliseconds / 1_000) {
+            tick(after: 1_000)
+            killed += self.killed
+            if !reported.isEmpty { lastReported = reported }
+            hear(.renewed(heartbeat: 1))
+        }
+        return killed
     }
 
     mutating func welcome(_ verdicts: [AttemptVerdict] = []) {
@@ -52,6 +67,9 @@ private struct Scene {
     var started: Int { actions.count { if case .start = $0 { true } else { false } } }
     var stopped: [Lease] {
         actions.compactMap { if case .stop(let lease) = $0 { lease } else { nil } }
+    }
+    var killed: [Lease] {
+        actions.compactMap { if case .kill(let lease) = $0 { lease } else { nil } }
     }
     var exit: AgentExit? {
         actions.lazy.compactMap { if case .exit(let exit) = $0 { exit } else { nil } }.first
@@ -235,4 +253,57 @@ func endOfSweep() {
     scene.welcome()
     scene.hear(.stop(.sweepFinished))
     #expect(scene.exit == .sweepFinished)
+}
+
+@Test("a process that says nothing for ten minutes is killed once, and has failed")
+func hungProcess() {
+    var (scene, lease) = Scene.working()
+    scene.handle(.childSaid(.progress(cycle: 2, epoch: 3), lease))
+    #expect(scene.live(for: 599_000).isEmpty)
+    #expect(scene.live(for: 2_000) == [lease])
+    guard case .failed(.hung, let message) = scene.lastReported.first else {
+        Issue.record("\(scene.lastReported)")
+        return
+    }
+    #expect(message.contains("600 s, in cycle 2 after epoch 3"))
+    #expect(scene.live(for: 600_000).isEmpty)
+    // It comes to life for a moment: too late.
+    scene.handle(.childSaid(.cycle(cycle), lease))
+    #expect(scene.reported.isEmpty)
+    scene.hear(.acknowledge(report: 1))
+    scene.handle(.childEnded(lease, fault: (.outOfMemory, "killed")))
+    #expect(scene.reported.isEmpty && scene.agent.attempts.isEmpty)
+}
+
+@Test("a process that is slow is not hung: it has ten times its longest step")
+func slowProcess() {
+    var (scene, lease) = Scene.working()
+    _ = scene.live(for: 300_000)
+    scene.handle(.childSaid(.working, lease))
+    #expect(scene.live(for: 2_990_000).isEmpty)
+    #expect(scene.live(for: 20_000) == [lease])
+}
+
+@Test("time in which the agent was frozen, or its clock jumped, is nobody's silence")
+func frozenAgent() {
+    var (scene, lease) = Scene.working()
+    scene.tick(after: 36_000_000)
+    #expect(scene.killed.isEmpty && scene.reported.isEmpty)
+    scene.tick(after: -36_000_000)
+    scene.welcome([AttemptVerdict(lease: lease, verdict: .adopt)])
+    #expect(scene.live(for: 580_000).isEmpty)
+    #expect(scene.live(for: 20_000) == [lease])
+}
+
+@Test("a process that does not stop is killed, and told only once")
+func stubbornProcess() {
+    var (scene, lease) = Scene.working()
+    scene.handle(.stopRequested)
+    #expect(scene.stopped == [lease])
+    scene.hear(.fenced(lease))
+    #expect(scene.stopped.isEmpty)
+    #expect(scene.live(for: 4_000).isEmpty)
+    #expect(scene.live(for: 2_000) == [lease])
+    scene.handle(.childEnded(lease, fault: nil))
+    #expect(scene.exit == .stopped)
 }

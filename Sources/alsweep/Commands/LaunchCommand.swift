@@ -61,6 +61,13 @@ struct LaunchCommand: ParsableCommand {
             """)
     var certificate: String?
 
+    @Option(
+        help: """
+            A trial's process that does nothing for so many seconds, and for ten times its longest step \
+            before, is killed and tried again.
+            """)
+    var hangTimeout = 600
+
     @Option(help: "Where datasets are looked for first.", completion: .directory)
     var data: String?
 
@@ -86,6 +93,10 @@ struct LaunchCommand: ParsableCommand {
     func validate() throws {
         guard (slots ?? 1) >= 0, (slots ?? 1) <= 4_096 else {
             throw ValidationError("--slots is \(slots!); it is a number from 0 to 4096")
+        }
+        guard (1...10_000_000).contains(hangTimeout) else {
+            throw ValidationError(
+                "--hang-timeout is \(hangTimeout); it is a number of seconds from 1 to 10000000")
         }
         guard (1...1_024).contains(threads) else {
             throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
@@ -259,6 +270,7 @@ struct LaunchCommand: ParsableCommand {
         var options = Coordinator.Options()
         options.runFolder = URL(fileURLWithPath: folder.path).standardizedFileURL.path
         options.softwareVersion = softwareVersion
+        options.hangDelayMs = Int64(hangTimeout) * 1_000
         let service = try CoordinatorService(
             settings: CoordinatorSettings(
                 sweep: sweep, sweepText: text, folder: RunFolder(options.runFolder),

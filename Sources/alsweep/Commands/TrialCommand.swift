@@ -28,7 +28,10 @@ struct TrialCommand: ParsableCommand {
             let digest = try run.run(
                 onCycle: { say(.cycle($0)) },
                 onEpoch: { say(.progress(cycle: $0.cycle, epoch: $0.epoch)) },
-                shouldStop: { StopFlag.isRaised })
+                shouldStop: {
+                    tellOfWork()
+                    return StopFlag.isRaised
+                })
             say(.finished(modelDigest: digest!))
             // Without the orderly end, whose flush of all files would wait for the thread that reads
             // standard input.
@@ -46,6 +49,13 @@ struct TrialCommand: ParsableCommand {
         }
     }
 
+    /// Asked before every batch, so that its agent can tell a long epoch from a process that hangs.
+    private func tellOfWork() {
+        let now = ContinuousClock.now
+        guard now - LastLine.instant >= .seconds(5) else { return }
+        say(.working)
+    }
+
     private func fail(_ kind: FailureKind, _ error: any Error) throws {
         say(.failed(kind: kind, message: explanation(error)))
         throw ExitCode(ExitStatusCode.failed)
@@ -57,6 +67,7 @@ struct TrialCommand: ParsableCommand {
     }
 
     private func say(_ line: ChildLine) {
+        LastLine.instant = ContinuousClock.now
         // A pipe without a reader: the agent is gone, and with it whom this is for.
         guard writeBytes(line.encoded() + "\n", to: STDOUT_FILENO) else {
             _exit(ExitStatusCode.stopped)
@@ -72,6 +83,11 @@ struct TrialCommand: ParsableCommand {
             _exit(ExitStatusCode.stopped)
         }
     }
+}
+
+/// When the process last said something. Only the experiment's thread speaks.
+private enum LastLine {
+    nonisolated(unsafe) static var instant = ContinuousClock.now
 }
 
 /// Raised by SIGTERM or SIGINT; asked between batches.
