@@ -138,9 +138,12 @@ let package = Package(
             fixtures: true, settings: numericSettings),
         tests("Journal", ["Journal", "SweepModel", grdb]),
         tests("Transport", ["Transport"]),
+        tests("CoordinatorService", ["CoordinatorService", "Transport", "Wire", "SweepModel"]),
         tests("WorkerService", ["WorkerService", "Agent", "SweepModel"]),
         tests("Launchers", ["Launchers", "SweepModel", "Transport"]),
         tests("Repository", []),
-        tests("Acceptance", ["ChildProcess", "TestServer", "alsweep"]),
+        tests(
+            "Acceptance",
+            ["ChildProcess", "TestServer", "Transport", "Wire", "SweepModel", "alsweep"]),
     ]
 )

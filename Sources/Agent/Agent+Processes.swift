@@ -1,4 +1,5 @@
 import SweepModel
+import Wire
 
 extension Agent {
     /// Time in which the agent itself was frozen, or in which its clock jumped, is not its processes'

@@ -1,3 +1,4 @@
+import Foundation
 import SweepModel
 import Transport
 import Wire

@@ -64,6 +64,8 @@ public final class CoordinatorService {
     private static let commitBatch = 256
     private static let tickMs: Int64 = 1_000
     private static let storageRetryMs = 2_000
+    /// Peers remembered beyond those that the coordinator knows as workers.
+    private static let strangerLimit = 1_024
     /// The last messages get so long to leave.
     private static let lingerMs = 2_000
     /// The worker here gets so long to end after the sweep.
@@ -84,8 +86,10 @@ public final class CoordinatorService {
     public private(set) var coordinator: Coordinator
     public let endpoint: Endpoint
     private let runIdentifier: String
-    private var peers: [WorkerID: Peer] = [:]
-    private var refusedRoutes: [PeerRoute] = []
+    private var peers = PeerTable()
+    private var keyWatch: KeyWatch?
+    private var refusals = RefusalLog()
+    private var answeredRoutes: [PeerRoute] = []
     private var messageNumber: UInt64 = 0
     private var timer: Instant?
     private var outcome: Outcome?
@@ -116,7 +120,8 @@ public final class CoordinatorService {
         authenticator = try Authenticator(context: context)
         var security = RouterSecurity.plain
         if let certificate = settings.certificate {
-            for key in certificate.clientKeys { authenticator.allow(key, in: .worker) }
+            keyWatch = KeyWatch(
+                certificate, path: settings.folder.serverCertificate, authenticator: authenticator)
             security = .curve(certificate.keys.secretKey, authenticator, .worker)
         }
         var options = SocketOptions.router
@@ -179,6 +184,7 @@ public final class CoordinatorService {
             if outcome != nil { break }
             if now - lastTick >= Self.tickMs {
                 lastTick = now
+                watchKeys()
                 stepLaunchers()
                 try performActions()
                 if outcome != nil { break }
@@ -227,7 +233,36 @@ public final class CoordinatorService {
 
     private func answerHandshakes() {
         for refused in authenticator.answerRequests() {
-            logger.warning("refused a handshake", metadata: ["address": "\(refused.address)"])
+            let what = "refused a key at the \(refused.domain.rawValue) socket"
+            log(what, from: refused.address, refused.key.map { "\($0)" } ?? "no key")
+        }
+    }
+
+    /// A peer's faults, once: not as often as it repeats them.
+    private func log(_ what: String, from address: String?, _ reason: String) {
+        let address = address ?? "?"
+        guard refusals.isWorthALine(what, from: address, at: monotonicMilliseconds()) else {
+            return
+        }
+        logger.warning("\(what)", metadata: ["address": "\(address)", "reason": "\(reason)"])
+    }
+
+    /// Keys that were added or revoked meanwhile.
+    private func watchKeys() {
+        if let count = refusals.summary(at: monotonicMilliseconds()) {
+            logger.warning("more refusals of the same kind", metadata: ["count": "\(count)"])
+        }
+        peers.removeStrangers(upTo: Self.strangerLimit) { coordinator.session(of: $0) != nil }
+        switch keyWatch?.look() {
+        case nil, .some(.none): break
+        case .unreadable(let error):
+            logger.error("keys unchanged", metadata: ["reason": "\(error)"])
+        case .revoked(let keys):
+            logger.notice("revoked keys", metadata: ["count": "\(keys.count)"])
+            for worker in peers.workers(with: keys) {
+                peers.forget(worker)
+                handle(.workerDied(worker))
+            }
         }
     }
 
@@ -235,9 +270,7 @@ public final class CoordinatorService {
         for arrival in control.receive() {
             switch arrival {
             case .command(let command, let number): handle(.commanded(command, number: number))
-            case .refused(let address, let reason):
-                logger.warning(
-                    "no command", metadata: ["address": "\(address)", "reason": "\(reason)"])
+            case .refused(let address, let reason): log("not a command", from: address, reason)
             }
         }
     }
@@ -249,7 +282,7 @@ public final class CoordinatorService {
             case .message(let peer, let frames): read(frames, from: peer)
             case .malformed(let peer, let error): refuse(peer, error)
             case .refused(let peer):
-                logger.warning("revoked key", metadata: ["address": "\(peer.address ?? "?")"])
+                log("a revoked key", from: peer.address, peer.key.map { "\($0)" } ?? "none")
             }
         }
     }
@@ -258,11 +291,9 @@ public final class CoordinatorService {
         do {
             let header = try Header(bytes: frames.header)
             let message = try Message(type: frames.type, body: frames.body)
-            if let known = peers[header.worker], known.key != peer.key {
-                logger.warning("another key's worker", metadata: ["worker": "\(header.worker)"])
-                return
+            if let fault = peers.admit(peer, as: header.worker) {
+                return log(fault, from: peer.address, header.worker.rawValue)
             }
-            peers[header.worker] = peer
             if case .hello = message, header.worker == localWorker?.worker,
                 let dead = localWorker?.succeed()
             {
@@ -272,22 +303,17 @@ public final class CoordinatorService {
                 notice(.workerLeft(host: session.host), coordinator)
             }
             handle(.received(message, from: header.worker))
-            if case .goodbye = message { peers[header.worker] = nil }
+            if case .goodbye = message { peers.forget(header.worker) }
         } catch {
-            logger.warning(
-                "unreadable message",
-                metadata: ["address": "\(peer.address ?? "?")", "reason": "\(error)"])
+            log("an unreadable message", from: peer.address, "\(error)")
         }
     }
 
     /// Says it once per connection; only another version deserves an answer.
     private func refuse(_ peer: Peer, _ error: FrameError) {
-        guard !refusedRoutes.contains(peer.route) else { return }
-        refusedRoutes = refusedRoutes.suffix(255) + [peer.route]
-        logger.warning(
-            "malformed message",
-            metadata: ["address": "\(peer.address ?? "?")", "reason": "\(error)"])
-        guard case .versionMismatch = error else { return }
+        log("a malformed message", from: peer.address, "\(error)")
+        guard case .versionMismatch = error, !answeredRoutes.contains(peer.route) else { return }
+        answeredRoutes = answeredRoutes.suffix(255) + [peer.route]
         notice(.refusedWorker(reason: error.description), coordinator)
         send(.refused(reason: error.description), to: WorkerID(""), peer.route)
     }

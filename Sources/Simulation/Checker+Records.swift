@@ -1,4 +1,5 @@
 import Coordinator
+import OrderedCollections
 import SweepModel
 import Wire
 

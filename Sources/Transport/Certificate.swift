@@ -4,13 +4,83 @@ import Glibc
 public struct ServerCertificate: Sendable {
     /// The coordinator's own.
     public let keys: KeyPair
-    /// The clients that may connect; to revoke one, delete its line and restart or reload.
-    public let clientKeys: [PublicKey]
+    /// Who may connect, as what, and who no longer may.
+    public var clients: [AuthorizedKey]
 
     /// A certificate for the holder of `keys`.
-    public init(keys: KeyPair, clientKeys: [PublicKey]) {
+    public init(keys: KeyPair, clients: [AuthorizedKey]) {
         self.keys = keys
-        self.clientKeys = clientKeys
+        self.clients = clients
+    }
+
+    /// A certificate for the holder of `keys`, with workers that are named `client`, `client-2`, …
+    public init(keys: KeyPair, clientKeys: [PublicKey]) {
+        self.init(
+            keys: keys,
+            clients: clientKeys.enumerated().map { index, key in
+                AuthorizedKey(name: Self.legacyName(index), role: .worker, key: key)
+            })
+    }
+
+    /// The keys that are allowed in a role.
+    public func keys(of role: KeyRole) -> [PublicKey] {
+        clients.filter { $0.role == role && !$0.isRevoked }.map(\.key)
+    }
+
+    /// The same keys as another copy of this certificate and what either has more: what was revoked in
+    /// one is revoked.
+    public func merged(with other: ServerCertificate) -> ServerCertificate {
+        guard other.keys.publicKey == keys.publicKey else { return self }
+        var merged = self
+        for client in other.clients {
+            if let index = merged.clients.firstIndex(where: { $0.key == client.key }) {
+                merged.clients[index].isRevoked =
+                    merged.clients[index].isRevoked || client.isRevoked
+            } else {
+                merged.clients.append(client)
+            }
+        }
+        return merged
+    }
+
+    fileprivate static func legacyName(_ index: Int) -> String {
+        index == 0 ? "client" : "client-\(index + 1)"
+    }
+}
+
+/// What the holder of a key may do.
+public enum KeyRole: String, CaseIterable, Hashable, Sendable {
+    /// Take trials and report their results.
+    case worker
+    /// Command a sweep.
+    case client
+
+    /// Where it lets in.
+    public var domain: SecurityDomain {
+        switch self {
+        case .worker: .worker
+        case .client: .control
+        }
+    }
+}
+
+/// A key that a coordinator lets in, or did once.
+public struct AuthorizedKey: Hashable, Sendable {
+    /// Its certificate's file without the ending.
+    public let name: String
+    public let role: KeyRole
+    public let key: PublicKey
+    public var isRevoked = false
+
+    public init(name: String, role: KeyRole, key: PublicKey) {
+        self.name = name
+        self.role = role
+        self.key = key
+    }
+
+    /// What a file can be named by, and a line can hold.
+    public static func isName(_ name: String) -> Bool {
+        name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/) != nil && name != "server"
     }
 }
 
@@ -35,13 +105,23 @@ extension ServerCertificate {
         self.init(
             keys: try certificate.keys(kind: .server),
             clientKeys: try certificate.publicKeys("client"))
+        clients += try certificate.authorizedKeys()
     }
 
     /// Writes it for its owner only (mode 0600), in one step; an existing file is kept unless
     /// `replacing`.
     public func write(to path: String, replacing: Bool = false) throws(TransportError) {
         var lines = CertificateFile.lines(kind: .server, keys: keys)
-        lines += clientKeys.map { "client \($0)" }
+        // Unnamed workers as programs before roles wrote, and read, them.
+        let isLegacy =
+            clients.enumerated().allSatisfy { $1.name == Self.legacyName($0) && $1.role == .worker }
+            && !clients.contains(where: \.isRevoked)
+        lines += clients.map { client in
+            isLegacy
+                ? "client \(client.key)"
+                : "\(client.isRevoked ? "revoked" : "allowed")-\(client.role.rawValue) \(client.key) "
+                    + client.name
+        }
         try CertificateFile.write(lines, to: path, replacing: replacing)
     }
 }

@@ -12,6 +12,8 @@ struct CertificateFile {
         let number: Int
         let name: String
         let value: String
+        /// Of a key that a server lets in.
+        var holder: String?
     }
 
     private static let heading = "alsweep-certificate"
@@ -65,6 +67,29 @@ struct CertificateFile {
         return keys
     }
 
+    /// Those in the lines `allowed-ROLE KEY NAME` and `revoked-ROLE KEY NAME`.
+    func authorizedKeys() throws(TransportError) -> [AuthorizedKey] {
+        var keys: [AuthorizedKey] = []
+        for line in lines {
+            guard let holder = line.holder, let (role, isRevoked) = Self.holderLines[line.name]
+            else {
+                continue
+            }
+            var key = AuthorizedKey(name: holder, role: role, key: try publicKey(in: line))
+            key.isRevoked = isRevoked
+            keys.append(key)
+        }
+        return keys
+    }
+
+    private static let holderLines: [String: (KeyRole, isRevoked: Bool)] = Dictionary(
+        uniqueKeysWithValues: KeyRole.allCases.flatMap { role in
+            [
+                ("allowed-\(role.rawValue)", (role, false)),
+                ("revoked-\(role.rawValue)", (role, true)),
+            ]
+        })
+
     private func onlyLine(_ name: String) throws(TransportError) -> Line {
         let found = lines.filter { $0.name == name }
         guard found.count == 1 else { throw fault(.lineCount(name: name, count: found.count)) }
@@ -104,12 +129,18 @@ struct CertificateFile {
         for (index, line) in rawLines.enumerated() {
             let words = line.split(whereSeparator: \.isWhitespace)
             guard let name = words.first, !name.hasPrefix("#") else { continue }
-            guard words.count == 2 else { throw .badLine(number: index + 1) }
-            lines.append(Line(number: index + 1, name: String(name), value: String(words[1])))
+            let isHolder = holderLines[String(name)] != nil
+            guard words.count == (isHolder ? 3 : 2),
+                !isHolder || AuthorizedKey.isName(String(words[2]))
+            else { throw .badLine(number: index + 1) }
+            lines.append(
+                Line(
+                    number: index + 1, name: String(name), value: String(words[1]),
+                    holder: isHolder ? String(words[2]) : nil))
         }
         let names = [heading, "public-key", "secret-key", "client", "server"]
         if lines.first?.name == heading,
-            let unknown = lines.first(where: { !names.contains($0.name) })
+            let unknown = lines.first(where: { !names.contains($0.name) && $0.holder == nil })
         {
             throw .badLine(number: unknown.number)
         }

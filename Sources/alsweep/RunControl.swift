@@ -15,11 +15,11 @@ struct RunControl {
 
     /// - Returns: what was done, and whether a coordinator did it.
     func perform(_ command: RunCommand) throws -> (text: String, isLive: Bool) {
-        do throws(RunInUse) {
+        do {
             let lock = try RunLock(path: folder.lock, folder: folder.path)
-            return (try performOffline(command, lock), false)
-        } catch {
-            guard case .held = error else { throw error }
+            return (try withExtendedLifetime(lock) { try performOffline(command) }, false)
+        } catch RunInUse.held {
+            // A coordinator has the run in its hands.
         }
         let answer = try Self.ask(
             command, at: try liveEndpoint(),
@@ -36,19 +36,11 @@ struct RunControl {
                 command, at: endpoint, certificate: try ClientCertificate(path: certificatePath)))
     }
 
-    private func performOffline(
-        _ command: RunCommand, _ lock: consuming RunLock
-    ) throws(CommandFailure) -> String {
-        do {
-            return try withExtendedLifetime(lock) {
-                let history = try RunReading(folder).history
-                let records = try command.records(in: history)
-                try Journal.write(at: folder.journal).append(records, at: Date())
-                return command.summary(of: records)
-            }
-        } catch {
-            throw CommandFailure(explaining: error)
-        }
+    private func performOffline(_ command: RunCommand) throws -> String {
+        let history = try RunReading(folder).history
+        let records = try command.records(in: history)
+        try Journal.write(at: folder.journal).append(records, at: Date())
+        return command.summary(of: records)
     }
 
     private func liveEndpoint() throws -> Endpoint {

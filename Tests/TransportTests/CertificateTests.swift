@@ -182,3 +182,52 @@ struct CertificateTests {
         return status.st_mode & 0o7777
     }
 }
+
+extension CertificateTests {
+    @Test("a server certificate keeps its clients' names and roles, and who was revoked")
+    func authorizedKeys() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("server.key")
+        var certificate = ServerCertificate(
+            keys: try .generate(), clientKeys: [try KeyPair.generate().publicKey])
+        #expect(certificate.clients.map(\.name) == ["client"])
+        certificate.clients.append(
+            AuthorizedKey(name: "lab.7", role: .worker, key: try KeyPair.generate().publicKey))
+        certificate.clients.append(
+            AuthorizedKey(name: "boss", role: .client, key: try KeyPair.generate().publicKey))
+        certificate.clients[1].isRevoked = true
+        try certificate.write(to: path)
+        let read = try ServerCertificate(path: path)
+        #expect(read.clients == certificate.clients)
+        #expect(read.keys(of: .worker) == [certificate.clients[0].key])
+        #expect(read.keys(of: .client) == [certificate.clients[2].key])
+
+        // The original, from which a run took its copy, knows nothing of the revocation.
+        let original = ServerCertificate(
+            keys: certificate.keys,
+            clients: [certificate.clients[0]] + [
+                AuthorizedKey(name: "lab.7", role: .worker, key: certificate.clients[1].key)
+            ])
+        #expect(original.merged(with: read).clients == read.clients)
+        let other = ServerCertificate(keys: try .generate(), clientKeys: [])
+        #expect(other.merged(with: read).clients.isEmpty)
+    }
+
+    @Test(
+        "a line of an authorized key that is not one is named",
+        arguments: ["allowed-worker KEY", "allowed-admin KEY x", "revoked-client KEY a/b"])
+    func damagedHolder(line: String) throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("server.key")
+        try ServerCertificate(keys: .generate(), clientKeys: []).write(to: path)
+        let key = try KeyPair.generate().publicKey
+        let text =
+            try String(contentsOfFile: path, encoding: .utf8)
+            + line.replacingOccurrences(of: "KEY", with: "\(key)") + "\n"
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        #expect(chmod(path, 0o600) == 0)
+        #expect(throws: TransportError.certificate(path: path, .badLine(number: 5))) {
+            try ServerCertificate(path: path)
+        }
+    }
+}

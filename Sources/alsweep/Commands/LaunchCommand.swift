@@ -323,7 +323,11 @@ struct LaunchCommand: ParsableCommand {
                 "\(client) is missing: workers need the client's certificate",
                 hint: "`alsweep keys new FOLDER` writes both beside each other")
         }
-        let server = try ServerCertificate(path: certificate)
+        // What was added or revoked in the run's copy stays so.
+        var server = try ServerCertificate(path: certificate)
+        if FileManager.default.fileExists(atPath: folder.serverCertificate) {
+            server = server.merged(with: try ServerCertificate(path: folder.serverCertificate))
+        }
         let worker = try ClientCertificate(path: client)
         try makeFolder(folder.keys, permissions: 0o700)
         try server.write(to: folder.serverCertificate, replacing: true)
