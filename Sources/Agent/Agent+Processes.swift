@@ -42,6 +42,21 @@ extension Agent {
         }
     }
 
+    /// The next cycle would not be finished before the worker ends: the trial goes on elsewhere now,
+    /// and not after a cycle's time was spent in vain.
+    mutating func giveBack(_ index: Int, ifTooLongAfter result: CycleResult, at now: Int64) {
+        let configuration = attempts[index].assignment.configuration
+        guard let end, attempts[index].stoppingMs == nil, result.isShared != true,
+            result.cycle < configuration.studyProtocol.cycles
+        else { return }
+        let steps = configuration.expectedImageSteps(inCycle: result.cycle)
+        let next = configuration.expectedImageSteps(inCycle: result.cycle + 1)
+        guard steps > 0, result.seconds * next / steps * 1_000 > Double(end - now) else { return }
+        let lease = attempts[index].assignment.lease
+        report(.released, of: lease, at: now)
+        abandonKeepingReports(lease)
+    }
+
     private func patienceMs(with attempt: AgentAttempt) -> Int64 {
         max(hangMs, Self.stepsOfSilence * attempt.longestStepMs)
     }

@@ -73,10 +73,13 @@ public struct Agent: Sendable {
         public var connectDelayMs: Int64
         /// Without a coordinator and without work it ends after this time.
         public var idleExitMs: Int64
+        /// It ends after so long, and begins no cycle that it could not finish before; nil is never.
+        public var walltimeMs: Int64?
 
         public init(
             host: String, slots: Int, softwareVersion: String, offers: [ComputingOffer],
-            leavesWithCoordinator: Bool, connectDelayMs: Int64, idleExitMs: Int64
+            leavesWithCoordinator: Bool, connectDelayMs: Int64, idleExitMs: Int64,
+            walltimeMs: Int64? = nil
         ) {
             self.host = host
             self.slots = slots
@@ -85,6 +88,7 @@ public struct Agent: Sendable {
             self.leavesWithCoordinator = leavesWithCoordinator
             self.connectDelayMs = connectDelayMs
             self.idleExitMs = idleExitMs
+            self.walltimeMs = walltimeMs
         }
     }
 
@@ -119,6 +123,8 @@ public struct Agent: Sendable {
     private var lastHello: Int64?
     private var lastHeartbeat: Int64
     private var lastReportSent: Int64
+    /// When it ends by itself.
+    let end: Int64?
     private var lastHeard: Int64
     private var stopBegan: Int64?
     private var stopExit: AgentExit?
@@ -131,6 +137,7 @@ public struct Agent: Sendable {
         lastHeartbeat = now
         lastReportSent = now
         lastHeard = now
+        end = options.walltimeMs.map { now + $0 }
     }
 
     public mutating func handle(_ event: AgentEvent, at now: Int64) -> [AgentAction] {
@@ -145,6 +152,7 @@ public struct Agent: Sendable {
         case .stopRequested: beginStop(.stopped, at: now)
         case .ticked: break
         }
+        if let end, now >= end { beginStop(.stopped, at: now) }
         endStuckProcesses(at: now)
         keepTouch(at: now)
         finishStop(at: now)
@@ -178,6 +186,7 @@ public struct Agent: Sendable {
                     Hello(
                         host: options.host, slots: options.slots,
                         softwareVersion: options.softwareVersion, offers: options.offers,
+                        remainingMs: end.map { max(0, $0 - now) },
                         attempts: held))))
     }
 
@@ -287,7 +296,9 @@ public struct Agent: Sendable {
         case .progress(let cycle, let epoch):
             attempts[index].cycle = cycle
             attempts[index].epoch = epoch
-        case .cycle(let result): report(.cycle(result), of: lease, at: now)
+        case .cycle(let result):
+            report(.cycle(result), of: lease, at: now)
+            giveBack(index, ifTooLongAfter: result, at: now)
         case .finished(let digest):
             attempts[index].hasReportedEnd = true
             report(.finished(modelDigest: digest), of: lease, at: now)
@@ -342,7 +353,7 @@ public struct Agent: Sendable {
         }
     }
 
-    private mutating func abandonKeepingReports(_ lease: Lease) {
+    mutating func abandonKeepingReports(_ lease: Lease) {
         guard let index = index(of: lease) else { return }
         attempts[index].isAbandoned = true
         stopProcess(of: index)

@@ -111,13 +111,19 @@ extension Coordinator {
     /// failed on.
     private func isEligible(_ index: Int, for worker: WorkerID, at now: Instant) -> Bool {
         let trial = history.trials[index]
+        if isQuarantined(worker) || !canFinishCycle(of: trial, worker, at: now) {
+            return false
+        }
         if let retry = retryInstants[trial.id], now < retry { return false }
         if workersWithoutData[trial.configuration.dataset]?.contains(worker) ?? false {
             return false
         }
         let failedWorkers = trial.blamedFailures.map(\.started.worker)
         guard failedWorkers.contains(worker) else { return true }
-        return !workers.contains { $0.value.freeSlots > 0 && !failedWorkers.contains($0.key) }
+        return !workers.contains {
+            $0.value.freeSlots > 0 && !failedWorkers.contains($0.key)
+                && !isQuarantined($0.key)
+        }
     }
 
     /// Inserts a trial behind those that take at least as long.

@@ -64,6 +64,8 @@ extension Coordinator {
             }
         } else {
             commit(.cycleAccepted(accepted))
+            learnPace(from: accepted)
+            failuresInRow[worker] = nil
         }
         return true
     }
@@ -78,7 +80,11 @@ extension Coordinator {
             let dataset = history[lease.trial]!.configuration.dataset
             workersWithoutData[dataset, default: []].append(attempt.worker)
         }
-        endAttempt(lease, .failed(kind: kind, message: message))
+        let end = AttemptEnd.failed(kind: kind, message: message)
+        if end.countsAgainstTrial, kind != .user, let worker = leases[lease.trial]?.attempt.worker {
+            noteFailure(of: lease.trial, on: worker, at: now)
+        }
+        endAttempt(lease, end)
         let attempts = Int64(min(lease.attempt, Self.longestRetryFactor))
         retryInstants[lease.trial] = now.after(options.retryDelayMs * attempts)
         giveUpIfHopeless(lease.trial)

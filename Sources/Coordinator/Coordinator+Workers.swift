@@ -7,6 +7,8 @@ public struct WorkerSession: Hashable, Sendable {
     public let host: String
     public let slots: Int
     public internal(set) var lastHeard: Instant
+    /// When it ends by itself; nil is never.
+    var end: Instant?
     /// Slots without a trial, those of assignments under way not counted.
     public internal(set) var freeSlots = 0
     /// Since its last hello.
@@ -39,6 +41,7 @@ extension Coordinator {
 
     /// More slots than this are taken for a mistake of the worker.
     static let maximumSlots = 4_096
+    private static let longestWalltimeMs: Int64 = 1 << 40
 
     /// A hello holds the full inventory: what it does not name, the worker does not have.
     mutating func welcome(_ worker: WorkerID, _ hello: Hello, at now: Instant) {
@@ -62,7 +65,8 @@ extension Coordinator {
         }
         workers[worker] = WorkerSession(
             host: hello.host.printable(upTo: 255),
-            slots: min(max(hello.slots, 0), Self.maximumSlots), lastHeard: now)
+            slots: min(max(hello.slots, 0), Self.maximumSlots), lastHeard: now,
+            end: hello.remainingMs.map { now.after(min(max($0, 0), Self.longestWalltimeMs)) })
         let verdicts = hello.attempts.map { lease in
             AttemptVerdict(lease: lease, verdict: isCurrent(lease, of: worker) ? .adopt : .fence)
         }
@@ -122,6 +126,8 @@ extension Coordinator {
     mutating func dismiss(_ worker: WorkerID) {
         releaseAttempts(of: worker, except: [])
         workers[worker] = nil
+        failuresInRow[worker] = nil
+        quarantines[worker] = nil
     }
 
     /// An assignment that did not leave is taken back at once; other messages are repeated by the

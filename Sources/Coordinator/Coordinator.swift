@@ -66,6 +66,10 @@ public struct Coordinator: Sendable {
         public var maximumFailures = 3
         /// A failed attempt is repeated after so long, times its number.
         public var retryDelayMs: Int64 = 2_000
+        /// A worker on which so many different trials failed in a row, and no cycle was finished
+        /// meanwhile, gets none for a while.
+        public var quarantineFailures = 3
+        public var quarantineMs: Int64 = 600_000
         /// Workers get so long to give their attempts back when the user stops the sweep.
         public var stopDelayMs: Int64 = 10_000
         /// A trial's process that does nothing for so long is hung, and ended.
@@ -91,6 +95,12 @@ public struct Coordinator: Sendable {
     var retryInstants: [TrialID: Instant] = [:]
     /// Workers that reported a dataset missing or damaged; they get none of its trials.
     var workersWithoutData: [DatasetName: [WorkerID]] = [:]
+    /// Different trials that failed on a worker since it last finished a cycle.
+    var failuresInRow: [WorkerID: [TrialID]] = [:]
+    /// Until when a worker gets no trial.
+    var quarantines: OrderedDictionary<WorkerID, Instant> = [:]
+    /// Seconds that a host took for an expected image-step of its last cycle. Looked up only.
+    var paces: [String: Double] = [:]
     var mode = Mode.running
     /// Set when a trial was settled: a stage may have what it waits for.
     var needsExpansion = true
@@ -130,6 +140,7 @@ public struct Coordinator: Sendable {
         case .commanded(let command, let number): obey(command, number)
         }
         expireLeases(at: now)
+        endQuarantines(at: now)
         if mode == .running {
             expandStages()
             assignTrials(at: now)
@@ -143,6 +154,7 @@ public struct Coordinator: Sendable {
         if history.submission == nil { commit(.sweepSubmitted(submission)) }
         commit(.coordinatorStarted(epoch: history.epoch + 1))
         for (index, trial) in history.trials.enumerated() {
+            for cycle in trial.cycles { if let cycle { learnPace(from: cycle) } }
             if let attempt = trial.runningAttempt {
                 // Its worker may have gone on without a coordinator: one full lease to return in.
                 leases[trial.id] = LeaseState(
@@ -204,6 +216,9 @@ public struct Coordinator: Sendable {
         for index in queue {
             guard let retry = retryInstants[history.trials[index].id], retry > now else { continue }
             next = min(next ?? retry, retry)
+        }
+        if !queue.isEmpty {
+            for end in quarantines.values { next = min(next ?? end, end) }
         }
         guard let next, next != timer, mode != .finished else { return }
         timer = next

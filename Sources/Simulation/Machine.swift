@@ -14,6 +14,8 @@ struct Machine: Sendable, CustomStringConvertible {
     var isCoordinators = false
     /// It keeps checkpoints in the run's folder, where other machines find them.
     var sharesFolder = true
+    /// Its worker ends after so long.
+    var walltimeMs: Int64?
     /// How far its clock's rate is off.
     var driftPerMillion: Int64 = 0
 
@@ -29,6 +31,8 @@ struct Machine: Sendable, CustomStringConvertible {
         lackedDataset = draws.happens(perMille: 200) ? draws.pick([.fashionmnist, .cifar10]) : nil
         isLiar = draws.happens(perMille: 300)
         isOutdated = draws.happens(perMille: 50)
+        walltimeMs =
+            draws.happens(perMille: 200) ? draws.pick([600_000, 7_200_000, 36_000_000]) : nil
     }
 
     /// The machine after somebody has seen to it.
@@ -38,10 +42,13 @@ struct Machine: Sendable, CustomStringConvertible {
         machine.lackedDataset = nil
         machine.isLiar = false
         machine.isOutdated = false
+        machine.walltimeMs = nil
         return machine
     }
 
-    var isBad: Bool { slowness > 1 || lackedDataset != nil || isLiar || isOutdated }
+    var isBad: Bool {
+        slowness > 1 || lackedDataset != nil || isLiar || isOutdated || walltimeMs != nil
+    }
 
     var description: String {
         var words = ["\(slots) slots", "clock \(driftPerMillion) ppm off"]
@@ -49,6 +56,7 @@ struct Machine: Sendable, CustomStringConvertible {
         if let lackedDataset { words.append("lacks \(lackedDataset.rawValue)") }
         if isLiar { words.append("lies") }
         if isOutdated { words.append("outdated") }
+        if let walltimeMs { words.append("ends after \(walltimeMs / 60_000) min") }
         if isCoordinators { words.append("started by the coordinator") }
         words.append(sharesFolder ? "sees the run's folder" : "has a scratch folder")
         return words.joined(separator: ", ")

@@ -25,7 +25,8 @@ extension World {
                 softwareVersion: machine.isOutdated ? "0" : scenario.options.softwareVersion,
                 offers: [ComputingOffer(engine: .onednn, precision: .float32)],
                 leavesWithCoordinator: machine.isCoordinators,
-                connectDelayMs: scenario.connectDelayMs, idleExitMs: scenario.idleExitMs),
+                connectDelayMs: scenario.connectDelayMs, idleExitMs: scenario.idleExitMs,
+                walltimeMs: machine.walltimeMs),
             at: workers[node].clock.milliseconds(at: now))
         trace.note(now, workers[node].id.rawValue, "starts")
         tick(node)

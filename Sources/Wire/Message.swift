@@ -101,22 +101,26 @@ public struct Hello: Codable, Hashable, Sendable {
     public var softwareVersion: String
     /// What its machine can compute with; nil in messages of version 1.0, which offered float32.
     public var offers: [ComputingOffer]?
+    /// It ends after so long, whatever it runs then; nil is never.
+    public var remainingMs: Int64?
     /// Every attempt it holds: running, or with reports that were not acknowledged.
     public var attempts: [Lease]
 
     public init(
         host: String, slots: Int, softwareVersion: String, offers: [ComputingOffer]?,
-        attempts: [Lease]
+        remainingMs: Int64? = nil, attempts: [Lease]
     ) {
         self.host = host
         self.slots = slots
         self.softwareVersion = softwareVersion
         self.offers = offers
+        self.remainingMs = remainingMs
         self.attempts = attempts
     }
 
     enum CodingKeys: String, CodingKey {
         case host, slots, offers, attempts
+        case remainingMs = "remaining_ms"
         case softwareVersion = "software_version"
     }
 }

@@ -28,13 +28,16 @@ public struct WorkerSettings: Sendable {
     public var leavesWithCoordinator: Bool
     public var connectDelaySeconds: Int
     public var idleExitSeconds: Int
+    /// It ends after so long; nil is never.
+    public var walltimeSeconds: Int?
 
     public init(
         identifier: WorkerID, endpoint: Endpoint, endpointFile: String?,
         certificate: ClientCertificate?, host: String,
         slots: Int, environment: [(name: String, value: String)], offers: [ComputingOffer],
         dataFolder: String?, scratchFolder: String, softwareVersion: String,
-        leavesWithCoordinator: Bool, connectDelaySeconds: Int, idleExitSeconds: Int
+        leavesWithCoordinator: Bool, connectDelaySeconds: Int, idleExitSeconds: Int,
+        walltimeSeconds: Int? = nil
     ) {
         self.identifier = identifier
         self.endpoint = endpoint
@@ -50,6 +53,7 @@ public struct WorkerSettings: Sendable {
         self.leavesWithCoordinator = leavesWithCoordinator
         self.connectDelaySeconds = connectDelaySeconds
         self.idleExitSeconds = idleExitSeconds
+        self.walltimeSeconds = walltimeSeconds
     }
 }
 
@@ -114,7 +118,8 @@ public final class WorkerService {
                 softwareVersion: settings.softwareVersion, offers: settings.offers,
                 leavesWithCoordinator: settings.leavesWithCoordinator,
                 connectDelayMs: Int64(settings.connectDelaySeconds) * 1_000,
-                idleExitMs: Int64(settings.idleExitSeconds) * 1_000),
+                idleExitMs: Int64(settings.idleExitSeconds) * 1_000,
+                walltimeMs: settings.walltimeSeconds.map { Int64($0) * 1_000 }),
             at: monotonicMilliseconds())
     }
 

@@ -17,6 +17,7 @@ final class LaunchDisplay {
     private var hasStatusLine = false
     /// Those that were told of.
     private var shortages: [DatasetShortage] = []
+    private var quarantinedHosts: [String] = []
 
     init(sweep: Sweep, folder: RunFolder, isQuiet: Bool) {
         self.sweep = sweep
@@ -58,6 +59,7 @@ final class LaunchDisplay {
         case .ticked: break
         }
         showShortages(coordinator)
+        showQuarantines(coordinator)
         updateStatusLine(coordinator)
     }
 
@@ -74,6 +76,20 @@ final class LaunchDisplay {
                     + "again, or let another worker join")
         }
         shortages = current
+    }
+
+    /// Once for every host that gets no trials any more.
+    private func showQuarantines(_ coordinator: Coordinator) {
+        let hosts = coordinator.quarantinedHosts
+        for host in hosts where !quarantinedHosts.contains(host) {
+            say(
+                "warning: several trials in a row failed on a worker on \(host), which gets none for "
+                    + "\(coordinator.options.quarantineMs / 60_000) min")
+            say(
+                "hint: look at the trials' logs in \(folder.logs), and stop that worker or mend its machine"
+            )
+        }
+        quarantinedHosts = hosts
     }
 
     func end() { clearStatusLine() }

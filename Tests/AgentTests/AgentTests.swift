@@ -10,12 +10,12 @@ private struct Scene {
     var actions: [AgentAction] = []
     var lastReported: [ReportContent] = []
 
-    init(slots: Int = 2, leavesWithCoordinator: Bool = false) {
+    init(slots: Int = 2, leavesWithCoordinator: Bool = false, walltimeMs: Int64? = nil) {
         agent = Agent(
             options: Agent.Options(
                 host: "h", slots: slots, softwareVersion: "1", offers: [],
                 leavesWithCoordinator: leavesWithCoordinator, connectDelayMs: 60_000,
-                idleExitMs: 600_000), at: 0)
+                idleExitMs: 600_000, walltimeMs: walltimeMs), at: 0)
     }
 
     mutating func handle(_ event: AgentEvent) { actions = agent.handle(event, at: now) }
@@ -305,5 +305,33 @@ func stubbornProcess() {
     #expect(scene.live(for: 4_000).isEmpty)
     #expect(scene.live(for: 2_000) == [lease])
     scene.handle(.childEnded(lease, fault: nil))
+    #expect(scene.exit == .stopped)
+}
+
+@Test("a worker with a wall time says so, gives back what would not be finished, and ends in time")
+func walltime() {
+    var scene = Scene(walltimeMs: 3_600_000)
+    scene.handle(.ticked)
+    guard case .hello(let hello) = scene.sent.first else {
+        Issue.record("no hello in \(scene.sent)")
+        return
+    }
+    #expect(hello.remainingMs == 3_600_000)
+    scene.welcome()
+    let (short, long) = (scene.assign("a"), scene.assign("b"))
+    scene.tick(after: 1_000)
+    // Cycle 2 has twice the labels: a cycle of 100 s is followed by one that fits, one of 3,000 s not.
+    var result = cycle
+    result.trainSeconds = 100
+    scene.handle(.childSaid(.cycle(result), short))
+    #expect(scene.reported == [.cycle(result)] && scene.stopped.isEmpty)
+    result.trainSeconds = 3_000
+    scene.handle(.childSaid(.cycle(result), long))
+    #expect(scene.reported == [.cycle(result), .released] && scene.stopped == [long])
+    scene.tick(after: 3_599_000)
+    #expect(scene.stopped == [short])
+    scene.handle(.childEnded(short, fault: nil))
+    scene.handle(.childEnded(long, fault: nil))
+    scene.tick(after: 5_000)
     #expect(scene.exit == .stopped)
 }

@@ -46,6 +46,16 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "End after so many seconds without a coordinator and without work.")
     var idleExit = 600
 
+    @Option(
+        help: """
+            End after so long, as in 90m, 11h30m or 3600: it begins no cycle that it cannot finish, and \
+            gives its trials back in time.
+            """)
+    var walltime: Walltime?
+
+    @Option(help: "End at this time, as in 18:30 or 2026-01-31T18:30:00Z; otherwise as --walltime.")
+    var until: WorkerEnd?
+
     @Option(help: .hidden)
     var spawnedFor: String?
 
@@ -58,6 +68,9 @@ struct WorkerCommand: ParsableCommand {
         }
         guard (1...1_024).contains(threads) else {
             throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
+        }
+        guard walltime == nil || until == nil else {
+            throw ValidationError("give --walltime or --until, not both")
         }
         for (name, seconds) in [("--connect-timeout", connectTimeout), ("--idle-exit", idleExit)]
         where !(1...100_000_000).contains(seconds) {
@@ -103,7 +116,8 @@ struct WorkerCommand: ParsableCommand {
                 offers: EngineName.offersHere, dataFolder: data,
                 scratchFolder: scratchFolder ?? defaultScratch,
                 softwareVersion: softwareVersion, leavesWithCoordinator: spawnedFor != nil,
-                connectDelaySeconds: connectTimeout, idleExitSeconds: idleExit),
+                connectDelaySeconds: connectTimeout, idleExitSeconds: idleExit,
+                walltimeSeconds: walltime?.seconds ?? until?.seconds(after: Date())),
             logger: logger, notice: show)
         try finish(try service.run(), endpoint)
     }
