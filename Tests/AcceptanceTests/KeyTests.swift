@@ -10,8 +10,9 @@ private struct Peer: ~Copyable {
     private let worker = WorkerID(UUID().uuidString)
 
     init(_ security: DealerSecurity, at endpoint: Endpoint) throws {
-        socket = try DealerSocket(context: try Context(), security: security)
-        try socket.connect(to: endpoint)
+        let dealer = try DealerSocket(context: try Context(), security: security)
+        try dealer.connect(to: endpoint)
+        socket = dealer
     }
 
     /// Sends a message again and again.

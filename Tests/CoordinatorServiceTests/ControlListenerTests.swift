@@ -73,7 +73,8 @@ func ownerCommands() throws {
     let (arrivals, answer, _) = try control.exchange(
         .command(.cancel(.named([TrialID("t")]))), as: .curve(certificate))
     guard case .command(.cancel(.named([TrialID("t")])), _) = arrivals.first else {
-        return Issue.record("\(arrivals)")
+        Issue.record("\(arrivals)")
+        return
     }
     #expect(answer == .commandAnswered(CommandAnswer(isDone: true, text: "so be it")))
 }
@@ -104,7 +105,8 @@ func onlyCommands() throws {
     let certificate = try ClientCertificate(path: control.folder.controlCertificate)
     let result = try control.exchange(.goodbye(Goodbye()), as: .curve(certificate))
     guard case .refused(_, let reason) = result.arrivals.first else {
-        return Issue.record("\(result.arrivals)")
+        Issue.record("\(result.arrivals)")
+        return
     }
     #expect(reason.contains("goodbye"))
 }

@@ -25,7 +25,10 @@ private func scene() -> Scene {
 extension Scene {
     fileprivate mutating func failNext(_ worker: String, received: Int) {
         ready(worker, received: received)
-        guard let lease = assigned.first else { return Issue.record("nothing was assigned") }
+        guard let lease = assigned.first else {
+            Issue.record("nothing was assigned")
+            return
+        }
         report(.failed(kind: .crash, message: "boom"), lease, from: worker)
     }
 

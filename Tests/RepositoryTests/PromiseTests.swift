@@ -34,8 +34,10 @@ func promisesAreTested() throws {
         #expect(!tests.isEmpty, "docs/promises.md: no test for '\(promise)'")
         for test in tests where !names.contains(test) {
             Issue.record(
-                "docs/promises.md names the test \"\(test)\", which does not exist: name the one that \
-                proves '\(promise)', or write it")
+                """
+                docs/promises.md names the test "\(test)", which does not exist: name the one that \
+                proves '\(promise)', or write it
+                """)
         }
     }
 }

@@ -17,7 +17,8 @@ private let messages: [Message] = [
     .hello(
         Hello(
             host: "h", slots: 2, softwareVersion: "1",
-            offers: [ComputingOffer(engine: .onednn, precision: .bfloat16)], attempts: [lease])),
+            offers: [ComputingOffer(engine: .onednn, precision: .bfloat16)], remainingMs: 5,
+            attempts: [lease])),
     .ready(Ready(freeSlots: 1, assignmentsReceived: 3)),
     .heartbeat(
         Heartbeat(
@@ -31,12 +32,15 @@ private let messages: [Message] = [
     .goodbye(Goodbye()),
     .welcome(
         Welcome(
-            leaseMs: 1, heartbeatMs: 2, softwareVersion: "1",
+            leaseMs: 1, heartbeatMs: 2, softwareVersion: "1", hangMs: 3,
             verdicts: [AttemptVerdict(lease: lease, verdict: .fence)])),
     .helloWanted,
     .assign(Assignment(lease: lease, configuration: configuration, runFolder: "/r")),
     .acknowledge(report: .max), .fenced(lease), .renewed(heartbeat: 1), .stop(.sweepFinished),
     .stop(.coordinatorLeaving), .refused(reason: "no"),
+    .command(.pause(withdraws: true)), .command(.resume), .command(.cancel(.named([lease.trial]))),
+    .command(.retry(.all, withCancelled: false)),
+    .commandAnswered(CommandAnswer(isDone: false, text: "no", hint: "do")),
 ]
 
 @Test("every message comes back from its bytes")
