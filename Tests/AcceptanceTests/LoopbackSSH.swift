@@ -2,7 +2,8 @@ import ChildProcess
 import Foundation
 import Testing
 
-/// An sshd of the test's own on the loopback interface, with its own keys; it ends with the test.
+/// An sshd of the test's own, with its own keys, on the loopback interface unless told otherwise; it
+/// ends with the test.
 final class LoopbackSSH {
     static let program = "/usr/sbin/sshd"
     static let isAvailable =
@@ -11,12 +12,22 @@ final class LoopbackSSH {
         }
 
     private let folder: String
+    /// The words before the server's own: where it is started.
+    private let place: [String]
     private var server: ChildProcess
-    /// For `ssh -F`; it knows the machine as `node1` and `node2`.
+    /// For `ssh -F`; it knows the machine by its names.
     let configPath: String
+    let port: UInt16
 
-    init(in path: String) throws {
+    /// - Parameters:
+    ///   - path: where its folder is made.
+    ///   - place: a command that runs another one elsewhere, as `nsenter` does; empty is here.
+    init(
+        in path: String, names: [String] = ["node1", "node2"], address: String = "127.0.0.1",
+        place: [String] = []
+    ) throws {
         folder = path + "/ssh"
+        self.place = place
         configPath = folder + "/config"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true,
@@ -32,10 +43,10 @@ final class LoopbackSSH {
             try FileManager.default.createDirectory(
                 atPath: "/run/sshd", withIntermediateDirectories: true)
         }
-        let port = try freePort()
+        port = try freePort()
         try """
         Port \(port)
-        ListenAddress 127.0.0.1
+        ListenAddress \(address)
         HostKey \(folder)/host
         AuthorizedKeysFile \(folder)/user.pub
         PidFile none
@@ -45,8 +56,8 @@ final class LoopbackSSH {
         Subsystem sftp internal-sftp
         """.write(toFile: folder + "/sshd_config", atomically: true, encoding: .utf8)
         try """
-        Host node1 node2
-          HostName 127.0.0.1
+        Host \(names.joined(separator: " "))
+          HostName \(address)
           Port \(port)
           IdentityFile \(folder)/user
           IdentitiesOnly yes
@@ -54,7 +65,7 @@ final class LoopbackSSH {
           UserKnownHostsFile /dev/null
           LogLevel ERROR
         """.write(toFile: configPath, atomically: true, encoding: .utf8)
-        server = try Self.start(folder)
+        server = try Self.start(folder, place)
         let log = folder + "/sshd.log"
         try #require(
             wait(upToSeconds: 20) {
@@ -64,10 +75,10 @@ final class LoopbackSSH {
 
     deinit { stop() }
 
-    private static func start(_ folder: String) throws -> ChildProcess {
-        try ChildProcess(
-            program: program, arguments: ["-D", "-e", "-f", folder + "/sshd_config"],
-            log: folder + "/sshd.log")
+    private static func start(_ folder: String, _ place: [String]) throws -> ChildProcess {
+        let words = place + [program, "-D", "-e", "-f", folder + "/sshd_config"]
+        return try ChildProcess(
+            program: words[0], arguments: Array(words.dropFirst()), log: folder + "/sshd.log")
     }
 
     /// Nobody reaches the machine any more: the server and its connections end.
@@ -80,7 +91,7 @@ final class LoopbackSSH {
     }
 
     /// It can be reached again.
-    func restart() throws { server = try Self.start(folder) }
+    func restart() throws { server = try Self.start(folder, place) }
 
     private func isChild(_ process: pid_t) -> Bool {
         var parent = process

@@ -31,18 +31,22 @@ enum Program {
     /// Starts it in the folder; its standard error goes to a file there, and what it would keep in
     /// the user's folders too.
     ///
-    /// - Parameter environment: variables that differ from the tests', as `NAME=VALUE`.
+    /// - Parameters:
+    ///   - environment: variables that differ from the tests', as `NAME=VALUE`.
+    ///   - place: a command that runs another one elsewhere, as `nsenter` does; empty is here.
     static func start(
-        _ arguments: [String], in folder: borrowing TemporaryFolder, environment: [String] = []
+        _ arguments: [String], in folder: borrowing TemporaryFolder, environment: [String] = [],
+        place: [String] = []
     ) throws -> Running {
         let log = "\(folder.path)/\(UUID().uuidString).err"
         // env -C changes the folder and becomes the program.
-        let process = try ChildProcess(
-            program: "/usr/bin/env",
-            arguments: [
-                "-C", folder.path, "XDG_CACHE_HOME=\(folder.path)/cache",
+        let words =
+            place + [
+                "/usr/bin/env", "-C", folder.path, "XDG_CACHE_HOME=\(folder.path)/cache",
                 "XDG_DATA_HOME=\(folder.path)/share",
-            ] + environment + [path] + arguments, log: log)
+            ] + environment + [path] + arguments
+        let process = try ChildProcess(
+            program: words[0], arguments: Array(words.dropFirst()), log: log)
         return Running(process, log: log)
     }
 
