@@ -35,7 +35,9 @@ ldd "$program" | grep -q 'not found' && { ldd "$program" >&2; say "a library is 
 ldd "$program" | awk '$3 ~ /^\// { print $1, $3 }' | sort | while read -r library path; do
     if [[ $library =~ $glibc ]]; then continue; fi
     cp -L "$path" "$root/lib/$library"
-    owner=$(dpkg-query -S "$(readlink -f "$path")" 2>/dev/null | head -n 1 | sed 's/: .*//') || owner=
+    real=$(readlink -f "$path")
+    # Where /lib is a link to /usr/lib, packages own the file under either name.
+    owner=$(dpkg-query -S "$real" "${real#/usr}" 2>/dev/null | head -n 1 | sed 's/: .*//') || true
     printf '%s\t%s\n' "$library" \
         "$([ -n "$owner" ] && dpkg-query -W -f='${source:Package} ${Version}' "$owner" || echo unknown)"
 done > "$root/LIBRARIES"
@@ -47,7 +49,7 @@ cp -r cluster/systemd "$root/cluster/"
 
 # The program finds its libraries beside itself, and nowhere else.
 outside=$(env -i "$(command -v ldd)" "$root/bin/alsweep" | awk '$3 ~ /^\// { print $1, $3 }' |
-    grep -vF "$root/lib/" | grep -vE "$glibc" || true)
+    grep -vF "$root/" | grep -vE "$glibc" || true)
 if [ -n "$outside" ]; then
     say "these libraries are not in the archive: $outside"
     exit 1
