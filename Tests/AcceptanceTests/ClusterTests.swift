@@ -1,21 +1,22 @@
 import Foundation
 import Testing
 
+/// What `doctor --output-mode json` says.
+struct DoctorFindings: Decodable {
+    struct Finding: Decodable {
+        var machine: String
+        var check: String
+        var state: String
+        var value: String
+        var remedy: String?
+    }
+
+    var schema: Int
+    var findings: [Finding]
+}
+
 extension Acceptance {
     @Suite struct ClusterTests {
-        struct Found: Decodable {
-            struct Finding: Decodable {
-                var machine: String
-                var check: String
-                var state: String
-                var value: String
-                var remedy: String?
-            }
-
-            var schema: Int
-            var findings: [Finding]
-        }
-
         @Test("a dry run shows the scripts and makes nothing")
         func dryRun() throws {
             let folder = try TemporaryFolder()
@@ -58,7 +59,7 @@ extension Acceptance {
         func doctor() throws {
             let folder = try TemporaryFolder()
             let well = try Program.run(["doctor", "--output-mode", "json"], in: folder)
-            let found = try JSONDecoder().decode(Found.self, from: Data(well.output.utf8))
+            let found = try JSONDecoder().decode(DoctorFindings.self, from: Data(well.output.utf8))
             #expect(well.status == 0 && found.schema == 1, "\(well.output)")
             let states = Dictionary(
                 found.findings.map { ($0.check, $0.state) }, uniquingKeysWith: { $1 })
@@ -91,7 +92,8 @@ extension Acceptance {
             """.write(toFile: folder.path + "/lab.yaml", atomically: true, encoding: .utf8)
             let result = try Program.run(
                 ["doctor", "--cluster", "lab.yaml", "--output-mode", "json"], in: folder)
-            let found = try JSONDecoder().decode(Found.self, from: Data(result.output.utf8))
+            let found = try JSONDecoder().decode(
+                DoctorFindings.self, from: Data(result.output.utf8))
             func state(_ machine: String, _ check: String) -> String? {
                 found.findings.first { $0.machine == machine && $0.check == check }?.state
             }

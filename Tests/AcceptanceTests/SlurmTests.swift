@@ -44,5 +44,31 @@ extension Acceptance {
             let expected = try Collected.read("here/\(names[0])", in: folder)
             #expect(collected.numbers == expected.numbers)
         }
+
+        @Test("the doctor asks Slurm whether it would take the job")
+        func doctor() throws {
+            let folder = try TemporaryFolder()
+            let slurm = try LoopbackSlurm(in: folder.path, processors: 4)
+            try """
+            host: 127.0.0.1
+            workers:
+              - slurm: {partition: test, slots: 2, time: "30", binary: \(Program.path)}
+              - slurm: {partition: tset}
+              - slurm: {partition: test, cpus: 4096}
+            """.write(toFile: folder.path + "/lab.yaml", atomically: true, encoding: .utf8)
+            let result = try Program.run(
+                ["doctor", "--cluster", "lab.yaml", "--output-mode", "json"], in: folder,
+                environment: slurm.environment)
+            let found = try JSONDecoder().decode(
+                DoctorFindings.self, from: Data(result.output.utf8))
+            func states(_ machine: String, _ check: String) -> [String] {
+                found.findings.filter { $0.machine == machine && $0.check == check }.map(\.state)
+            }
+            #expect(states("slurm test", "partition") == ["ok", "ok"], "\(result.output)")
+            #expect(states("slurm test", "job") == ["ok", "failed"], "\(result.output)")
+            #expect(states("slurm tset", "partition") == ["failed"], "\(result.output)")
+            #expect(result.status == 1)
+            #expect(try slurm.ask("squeue", ["-h"]) == "", "no job was submitted")
+        }
     }
 }
