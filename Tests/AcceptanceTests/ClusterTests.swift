@@ -39,6 +39,21 @@ extension Acceptance {
             #expect(!FileManager.default.fileExists(atPath: folder.path + "/runs"))
         }
 
+        @Test("auto is float32 where no worker runs, and says so")
+        func automaticPrecision() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            let launch = try Program.start(
+                ["launch", "tiny.yaml", "--slots", "0", "--precision", "auto"], in: folder)
+            try launch.waitForErrors(containing: "alsweep worker --connect")
+            launch.signal(SIGTERM)
+            let result = launch.result()
+            #expect(result.status == 75, "\(result.errors)")
+            #expect(
+                result.errors.contains("Precision: float32, which all machines compute in"),
+                "\(result.errors)")
+        }
+
         @Test("a mistake in a cluster file is told before anything runs")
         func mistake() throws {
             let folder = try TemporaryFolder()

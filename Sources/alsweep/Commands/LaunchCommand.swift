@@ -35,8 +35,8 @@ struct LaunchCommand: ParsableCommand {
 
     @Option(
         help: """
-            float32, bfloat16, or auto: the one that trains fastest on this machine; instead of the \
-            file's. A sweep keeps the precision it began with.
+            float32, bfloat16, or auto: the one that trains fastest on this machine, and float32 \
+            where no worker runs here; instead of the file's. A sweep keeps the precision it began with.
             """)
     var precision: PrecisionSetting?
 
@@ -106,10 +106,10 @@ struct LaunchCommand: ParsableCommand {
     func run() throws {
         var endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
         let cluster = try cluster.map { ClusterLaunch(cluster: try readCluster($0)) }
-        let (sweep, text, known) = try read()
+        let local = localSetup(cluster)
+        let (sweep, text, known) = try read(isWorkerHere: local != nil)
         if let cluster, endpoint == nil { endpoint = cluster.endpoint(resuming: known) }
         if dryRun { return try printDryRun(cluster, known, endpoint) }
-        let local = localSetup(cluster)
         if let local {
             try checkDatasets(sweep, in: local.data)
             try checkEngine(sweep.studyProtocol)
@@ -161,7 +161,9 @@ struct LaunchCommand: ParsableCommand {
     }
 
     /// The sweep, and the run it goes on with if there is one.
-    private func read() throws -> (Sweep, String, RunFolder?) {
+    ///
+    /// - Parameter isWorkerHere: whether trials run on this machine, too.
+    private func read(isWorkerHere: Bool) throws -> (Sweep, String, RunFolder?) {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: sweep, isDirectory: &isFolder), isFolder.boolValue
         {
@@ -174,7 +176,7 @@ struct LaunchCommand: ParsableCommand {
             }
             let (sweep, text) = try readSweep(folder.sweep)
             guard let submission = try submission(of: folder) else {
-                return (try computing(sweep), text, folder)
+                return (try computing(sweep, isWorkerHere), text, folder)
             }
             // Trials of two protocols must not meet in one run.
             guard submission.text == text else {
@@ -205,7 +207,7 @@ struct LaunchCommand: ParsableCommand {
         if let known, let submission = try submission(of: known) {
             return (sweep.submitted(as: submission), text, known)
         }
-        return (try computing(sweep), text, known)
+        return (try computing(sweep, isWorkerHere), text, known)
     }
 
     private func submission(of folder: RunFolder) throws -> SweepSubmitted? {
@@ -220,14 +222,15 @@ struct LaunchCommand: ParsableCommand {
         return true
     }
 
-    /// A new run's sweep, computing as the command line says and as this machine does best.
-    private func computing(_ sweep: Sweep) throws -> Sweep {
+    /// A new run's sweep, computing as the command line says and as this machine does best, if trials
+    /// run here; nothing is known of others, and all of them compute in float32.
+    private func computing(_ sweep: Sweep, _ isWorkerHere: Bool) throws -> Sweep {
         let engine = engine ?? sweep.studyProtocol.engine
         let isAutomatic =
             precision == .automatic || (precision == nil && sweep.isPrecisionAutomatic)
         let chosen =
             isAutomatic
-            ? engine.fastestPrecision
+            ? (isWorkerHere ? engine.fastestPrecision : .float32)
             : precision?.resolved(for: engine) ?? sweep.studyProtocol.precision
         guard engine.offers(chosen) else {
             throw CommandFailure(
@@ -236,7 +239,12 @@ struct LaunchCommand: ParsableCommand {
                 status: ExitStatusCode.usage)
         }
         if isAutomatic, !quiet {
-            print("Precision: \(chosen.rawValue), the fastest here", to: &StandardError.stream)
+            print(
+                isWorkerHere
+                    ? "Precision: \(chosen.rawValue), the fastest here"
+                    : "Precision: float32, which all machines compute in; no worker runs here for "
+                        + "auto to look at (--precision bfloat16 if all of them can)",
+                to: &StandardError.stream)
         }
         return sweep.computing(engine: engine, precision: chosen)
     }
