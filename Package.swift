@@ -140,10 +140,10 @@ let package = Package(
         tests("Transport", ["Transport"]),
         tests("CoordinatorService", ["CoordinatorService", "Transport", "Wire", "SweepModel"]),
         tests("WorkerService", ["WorkerService", "Agent", "SweepModel"]),
-        tests("Launchers", ["Launchers", "SweepModel", "Transport"]),
+        tests("Launchers", ["Launchers", "SweepModel", "Transport", yams], fixtures: true),
         tests("Repository", []),
         tests(
             "Acceptance",
-            ["ChildProcess", "TestServer", "Transport", "Wire", "SweepModel", "alsweep"]),
+            ["ChildProcess", "TestServer", "Transport", "Wire", "SweepModel", "alsweep", yams]),
     ]
 )

@@ -10,9 +10,11 @@ public struct Cluster: Hashable, Sendable {
     public var local: WorkerSetup?
     public var ssh: [SSHGroup] = []
     public var slurm: [SlurmGroup] = []
+    /// Stands alone: its coordinator is in Kubernetes, too.
+    public var kubernetes: KubernetesGroup?
 
     /// Whether all workers run on the coordinator's machine.
-    public var isLocal: Bool { ssh.isEmpty && slurm.isEmpty }
+    public var isLocal: Bool { ssh.isEmpty && slurm.isEmpty && kubernetes == nil }
 }
 
 /// What every worker of a group is started with.

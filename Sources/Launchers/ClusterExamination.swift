@@ -22,6 +22,13 @@ public struct ClusterExamination {
             for host in group.hosts { findings += examine(host, group, reaching: endpoint) }
         }
         for group in cluster.slurm { findings += examine(group) }
+        if cluster.kubernetes != nil {
+            findings.append(
+                Finding(
+                    machine: "kubernetes", "objects", .warning, "are not looked at from here",
+                    remedy: "alsweep launch SWEEP --cluster FILE --dry-run "
+                        + "| kubectl apply --dry-run=server -f -"))
+        }
         return findings
     }
 

@@ -123,10 +123,16 @@ extension ClusterFile {
         try matching(node, what, /[A-Za-z0-9_.:,+*=\/-]+/, as: "a word without spaces")
     }
 
-    private func matching(
+    func matching(
         _ node: Node?, _ what: String, _ pattern: Regex<some Any>, as example: String
     ) throws(SweepFileError) -> String? {
         guard let node else { return nil }
+        return try matchingWord(node, what, pattern, as: example)
+    }
+
+    func matchingWord(
+        _ node: Node, _ what: String, _ pattern: Regex<some Any>, as example: String
+    ) throws(SweepFileError) -> String {
         let text = try word(node, what: what)
         guard (try? pattern.wholeMatch(in: text)) != nil else {
             throw error("\(what) is '\(text)'; write it as in \(example)", at: node)
@@ -134,7 +140,7 @@ extension ClusterFile {
         return text
     }
 
-    private func setup(_ fields: YAMLMapping) throws(SweepFileError) -> WorkerSetup {
+    func setup(_ fields: YAMLMapping) throws(SweepFileError) -> WorkerSetup {
         var setup = WorkerSetup()
         setup.slots = try slots(fields["slots"])
         if let node = fields["threads"] {

@@ -33,11 +33,12 @@ public struct ClusterFile: CheckedYAMLFile {
         {
             try readGroup(node, into: &cluster)
         }
+        try checkKubernetes(cluster, fields)
         return cluster
     }
 
     private func readGroup(_ node: Node, into cluster: inout Cluster) throws(SweepFileError) {
-        let kinds = ["local", "ssh", "slurm"]
+        let kinds = ["local", "ssh", "slurm", "kubernetes"]
         // `- local` alone is a worker with the defaults.
         let (key, value): (Node, Node?) =
             if let mapping = node.mapping, mapping.count == 1, let first = mapping.first {
@@ -63,6 +64,12 @@ public struct ClusterFile: CheckedYAMLFile {
             cluster.ssh.append(group)
             try checkHosts(cluster, at: node)
         case "slurm": cluster.slurm.append(try value.map(slurmGroup) ?? SlurmGroup())
+        case "kubernetes":
+            guard cluster.kubernetes == nil else {
+                throw error(
+                    "there are two kubernetes groups; each would be a sweep of its own", at: node)
+            }
+            cluster.kubernetes = try kubernetesGroup(value ?? node)
         default: throw unknown("kind of workers", kind, among: kinds, at: key)
         }
     }

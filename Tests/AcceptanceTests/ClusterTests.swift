@@ -39,6 +39,32 @@ extension Acceptance {
             #expect(!FileManager.default.fileExists(atPath: folder.path + "/runs"))
         }
 
+        @Test(
+            "what is rendered for Kubernetes holds the sweep and the keys, and is not started here")
+        func kubernetes() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            try "workers:\n  - kubernetes: {image: example.org/alsweep:0.1, workers: 4}".write(
+                toFile: folder.path + "/lab.yaml", atomically: true, encoding: .utf8)
+            let launch = ["launch", "tiny.yaml", "--cluster", "lab.yaml"]
+            let started = try Program.run(launch, in: folder)
+            #expect(started.status == 2)
+            #expect(started.errors.contains("a sweep in Kubernetes is not started from here"))
+            let keyless = try Program.run(launch + ["--dry-run"], in: folder)
+            #expect(keyless.status == 1)
+            #expect(keyless.errors.contains("coordinator and workers need keys"))
+            #expect(try Program.run(["keys", "new", "keys"], in: folder).status == 0)
+            let result = try Program.run(
+                launch + ["--dry-run", "--certificate", "keys/server.cert"], in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            let key = try String(contentsOfFile: folder.path + "/keys/server.cert", encoding: .utf8)
+            for text in [
+                "kind: Service", "completionMode: Indexed", "gradient_steps: [5, 10]",
+                String(key.split(separator: "\n").last!),
+            ] { #expect(result.output.contains(text), "\(text)") }
+            #expect(!FileManager.default.fileExists(atPath: folder.path + "/runs"))
+        }
+
         @Test("auto is float32 where no worker runs, and says so")
         func automaticPrecision() throws {
             let folder = try TemporaryFolder()
@@ -66,7 +92,7 @@ extension Acceptance {
             #expect(
                 result.errors.contains(
                     "error: lab.yaml:2:5: unknown kind of workers 'shh' (did you mean 'ssh'?)"))
-            #expect(result.errors.contains("hint: possible: local, ssh, slurm"))
+            #expect(result.errors.contains("hint: possible: local, ssh, slurm, kubernetes"))
             #expect(!FileManager.default.fileExists(atPath: folder.path + "/runs"))
         }
 

@@ -96,7 +96,9 @@ import Transport
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "none")")
     }
 
-    @Test("the examples are valid", arguments: ["local", "ssh.example", "slurm.example"])
+    @Test(
+        "the examples are valid",
+        arguments: ["local", "ssh.example", "slurm.example", "kubernetes.example"])
     func examples(name: String) throws {
         let path = repository.appendingPathComponent("cluster/\(name).yaml")
         let text = try String(contentsOf: path, encoding: .utf8)

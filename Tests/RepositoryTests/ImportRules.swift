@@ -51,7 +51,8 @@ struct ImportRule {
     static let confined: [String: Set<String>] = [
         "Yams": [
             "SweepFile.swift", "SweepFile+Nodes.swift", "SweepFile+Protocol.swift",
-            "ClusterFile.swift", "ClusterFile+Groups.swift",
+            "ClusterFile.swift", "ClusterFile+Groups.swift", "ClusterFile+Kubernetes.swift",
+            "KubernetesManifest.swift", "KubernetesManifest+Pods.swift",
         ],
         "GRDBSQLite": ["RowReader.swift"],
     ]

@@ -109,6 +109,12 @@ struct LaunchCommand: ParsableCommand {
         let local = localSetup(cluster)
         let (sweep, text, known) = try read(isWorkerHere: local != nil)
         if let cluster, endpoint == nil { endpoint = cluster.endpoint(resuming: known) }
+        if let group = cluster?.cluster.kubernetes {
+            guard dryRun else { throw KubernetesLaunch.notStartedHere }
+            let launch = KubernetesLaunch(
+                group: group, engine: engine, precision: precision, certificate: certificate)
+            return print(try launch.manifest(of: sweep, text: text), terminator: "")
+        }
         if dryRun { return try printDryRun(cluster, known, endpoint) }
         if let local {
             try checkDatasets(sweep, in: local.data)
