@@ -102,7 +102,7 @@ struct IdleFleet: ~Copyable {
             switch action {
             case .send(let message): send(message, by: member)
             case .start(let assignment): finish(assignment, by: member)
-            case .stop: break
+            case .stop, .kill: break
             case .exit(let reason): member.exit = reason
             }
         }
