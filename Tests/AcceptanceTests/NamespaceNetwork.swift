@@ -51,6 +51,7 @@ final class NamespaceNetwork {
         self.head = head
         self.nodes = nodes
         try run(head, "link add \(Self.bridge) type bridge")
+        try run(head, "link set lo up")
         try run(head, "address add \(headAddress)/24 dev \(Self.bridge)")
         try run(head, "link set \(Self.bridge) up")
         for (index, node) in nodes.enumerated() {
