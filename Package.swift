@@ -96,22 +96,25 @@ let package = Package(
         // Storage, sockets and the shells around the core.
         library("Journal", ["SweepModel", "CZlib", grdb, sqlite]),
         library("Transport", ["Wire", "CZeroMQ"]),
+        library("BlobTransfer", ["SweepModel", "Wire", "Transport", "Digests"]),
         library("ChildProcess", []),
         library("Launchers", ["SweepModel", "Transport", "ChildProcess", yams]),
         library(
             "CoordinatorService",
             [
-                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
-                "Launchers", logging,
+                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "BlobTransfer",
+                "ChildProcess", "Launchers", logging,
             ]),
         library(
             "WorkerService",
-            ["SweepModel", "Wire", "Agent", "Transport", "ChildProcess", logging]),
+            [
+                "SweepModel", "Wire", "Agent", "Transport", "BlobTransfer", "ChildProcess", logging,
+            ]),
         .executableTarget(
             name: "alsweep",
             dependencies: [
                 "SweepModel", "Wire", "Coordinator", "Agent", "Simulation", "Journal",
-                "Transport", "Datasets",
+                "Transport", "BlobTransfer", "Datasets",
                 "DatasetFetch", "Classifier", "ActiveLearning", "Digests", "Reporting",
                 "CoordinatorService", "WorkerService", "Launchers", "ChildProcess",
                 "CProcessor",
@@ -139,7 +142,9 @@ let package = Package(
         tests("Journal", ["Journal", "SweepModel", grdb]),
         tests("Transport", ["Transport"]),
         tests("CoordinatorService", ["CoordinatorService", "Transport", "Wire", "SweepModel"]),
-        tests("WorkerService", ["WorkerService", "Agent", "SweepModel"]),
+        tests("BlobTransfer", ["BlobTransfer", "SweepModel", "Transport", "Wire", "Digests"]),
+        tests(
+            "WorkerService", ["WorkerService", "Agent", "BlobTransfer", "SweepModel", "Wire"]),
         tests("Launchers", ["Launchers", "SweepModel", "Transport", yams], fixtures: true),
         tests("Repository", []),
         tests(

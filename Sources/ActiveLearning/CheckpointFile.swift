@@ -77,6 +77,16 @@ extension ExperimentCheckpoint {
         try SealedTensors.write(tensors, metadata: metadata, to: path)
     }
 
+    /// How many finished cycles the checkpoint at `path` says it holds; nil if it is none. Its contents
+    /// are not checked: that is done when it is taken up.
+    @Sendable public static func cycleCount(at path: String) -> Int? {
+        guard let metadata = try? Safetensors.metadata(ofFile: path),
+            metadata[checkpointFormat.key] == checkpointFormat.version,
+            let results = metadata[MetadataKey.results]
+        else { return nil }
+        return (try? JSONDecoder().decode([CycleResult].self, from: Data(results.utf8)))?.count
+    }
+
     /// Reads a checkpoint back and checks that it is whole and belongs to this configuration.
     public init(
         contentsOf path: String, for configuration: TrialConfiguration

@@ -87,6 +87,23 @@ public struct Safetensors: Sendable {
             remedy: "check that the file is there and may be read")
     }
 
+    /// The strings under `__metadata__`, without reading the tensors.
+    public static func metadata(ofFile path: String) throws(ClassifierError) -> [String: String] {
+        do {
+            let file = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
+            let headerByteCount = try SafetensorsHeader.byteCount(of: file, path: path)
+            return try SafetensorsHeader(
+                json: file.dropFirst(8).prefix(headerByteCount), path: path
+            ).metadata
+        } catch let error as ClassifierError {
+            throw error
+        } catch {
+            throw .file(
+                path: path, tensor: nil, problem: "cannot be read: \(error.localizedDescription)",
+                remedy: "check that the file is there and may be read")
+        }
+    }
+
     init(path: String, file: Data) throws(ClassifierError) {
         let headerByteCount = try SafetensorsHeader.byteCount(of: file, path: path)
         let header = try SafetensorsHeader(

@@ -79,7 +79,7 @@ extension Coordinator {
                 Welcome(
                     leaseMs: options.leaseMs, heartbeatMs: options.heartbeatMs,
                     softwareVersion: options.softwareVersion, hangMs: options.hangDelayMs,
-                    verdicts: verdicts)), to: worker)
+                    verdicts: verdicts, blobEndpoint: options.blobEndpoint)), to: worker)
         switch mode {
         case .running: break
         case .stopping: send(.stop(.coordinatorLeaving), to: worker)

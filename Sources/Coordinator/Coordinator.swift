@@ -75,6 +75,8 @@ public struct Coordinator: Sendable {
         /// A trial's process that does nothing for so long is hung, and ended.
         public var hangDelayMs: Int64 = 600_000
         public var runFolder = ""
+        /// Where files are moved from and to; nil where they are not.
+        public var blobEndpoint: String?
         public var softwareVersion = ""
 
         public init() {}

@@ -1,3 +1,4 @@
+import BlobTransfer
 import Coordinator
 import Foundation
 import Journal
@@ -21,11 +22,17 @@ public struct CoordinatorSettings: Sendable {
     public var options: Coordinator.Options
     /// The worker that is started here; nil is none.
     public var localWorker: LocalWorkerSettings?
+    /// The cycles in a checkpoint; nil if the file is none.
+    public var checkpointCycles: @Sendable (String) -> Int?
+    /// The paths of a dataset's files here, for workers that lack it; none if it is not here.
+    public var datasetFiles: @Sendable (DatasetName) -> [String]
 
     public init(
         sweep: Sweep, sweepText: String, folder: RunFolder, endpoint: Endpoint?,
         certificate: ServerCertificate?, controlEndpoint: Endpoint? = nil,
-        options: Coordinator.Options, localWorker: LocalWorkerSettings?
+        options: Coordinator.Options, localWorker: LocalWorkerSettings?,
+        checkpointCycles: @escaping @Sendable (String) -> Int? = { _ in nil },
+        datasetFiles: @escaping @Sendable (DatasetName) -> [String] = { _ in [] }
     ) {
         self.sweep = sweep
         self.sweepText = sweepText
@@ -35,6 +42,8 @@ public struct CoordinatorSettings: Sendable {
         self.controlEndpoint = controlEndpoint
         self.options = options
         self.localWorker = localWorker
+        self.checkpointCycles = checkpointCycles
+        self.datasetFiles = datasetFiles
     }
 }
 
@@ -52,6 +61,8 @@ public enum CoordinatorNotice: Sendable {
     /// A launcher tells of its workers; `hint` is what to do where something is wrong.
     case launcherSaid(String)
     case launcherWarned(String, hint: String?)
+    /// A file of a worker elsewhere is not stored; it is tried again.
+    case fileTroubled(String, hint: String?)
     case stopping
     /// Time has passed: a display may be brought up to date.
     case ticked
@@ -72,6 +83,9 @@ public final class CoordinatorService {
     private static let workerEndMs: Int64 = 8_000
     /// The workers elsewhere get so long.
     private static let launcherEndMs: Int64 = 30_000
+    /// Workers elsewhere may give the last files as long as they come without such a pause.
+    private static let blobQuietMs: Int64 = 500
+    private static let blobEndMs: Int64 = 30_000
 
     private let settings: CoordinatorSettings
     private let logger: Logger
@@ -85,6 +99,10 @@ public final class CoordinatorService {
     private var loop = PollLoop()
     public private(set) var coordinator: Coordinator
     public let endpoint: Endpoint
+    private let grants: BlobGrants
+    private let blobs: BlobServer
+    /// Those that were allowed there last.
+    private var blobKeys: [PublicKey] = []
     private let runIdentifier: String
     private var peers = PeerTable()
     private var keyWatch: KeyWatch?
@@ -114,8 +132,7 @@ public final class CoordinatorService {
         let folder = settings.folder
         lock = try RunLock(path: folder.lock, folder: folder.path)
         journal = try Journal.write(at: folder.journal)
-        coordinator = Coordinator(
-            sweep: settings.sweep, options: settings.options, history: try journal.history())
+        let history = try journal.history()
         context = try Context()
         authenticator = try Authenticator(context: context)
         var security = RouterSecurity.plain
@@ -124,9 +141,9 @@ public final class CoordinatorService {
                 certificate, path: settings.folder.serverCertificate, authenticator: authenticator)
             security = .curve(certificate.keys.secretKey, authenticator, .worker)
         }
-        var options = SocketOptions.router
-        options.lingerMs = Self.lingerMs
-        socket = try RouterSocket(context: context, security: security, options: options)
+        var socketOptions = SocketOptions.router
+        socketOptions.lingerMs = Self.lingerMs
+        socket = try RouterSocket(context: context, security: security, options: socketOptions)
         endpoint = try Self.bind(socket, settings)
         try (endpoint.description + "\n").write(
             toFile: folder.endpoint, atomically: true, encoding: .utf8)
@@ -134,6 +151,15 @@ public final class CoordinatorService {
             context: context, authenticator: authenticator, folder: folder,
             serverKeys: settings.certificate?.keys, endpoint: settings.controlEndpoint)
         runIdentifier = URL(fileURLWithPath: folder.path).lastPathComponent
+        grants = BlobGrants(history)
+        blobs = try BlobServer(
+            BlobServerSettings(
+                folder: folder, grants: grants, certificate: settings.certificate,
+                checkpointCycles: settings.checkpointCycles, datasetFiles: settings.datasetFiles),
+            beside: endpoint)
+        var options = settings.options
+        options.blobEndpoint = blobs.endpoint.description
+        coordinator = Coordinator(sweep: settings.sweep, options: options, history: history)
     }
 
     /// The last coordinator's address first, so that workers which went on without it find this one.
@@ -162,6 +188,7 @@ public final class CoordinatorService {
         let signalWatch = loop.watch(signals)
         let authenticatorWatch = loop.watch(authenticator)
         let controlWatch = loop.watch(control.socket)
+        let blobWatch = loop.watch(blobs.notices.pollSource)
         notice(.listening(endpoint), coordinator)
         handle(.started(submission()))
         try performActions()
@@ -174,6 +201,7 @@ public final class CoordinatorService {
             if ready.contains(signalWatch) { try readSignals() }
             if ready.contains(socketWatch) { readMessages() }
             if ready.contains(controlWatch) { readCommands() }
+            if ready.contains(blobWatch) { readBlobNotices() }
             try watchLocalWorker(ready)
             let now = monotonicMilliseconds()
             if let timer, now >= timer.milliseconds {
@@ -194,6 +222,7 @@ public final class CoordinatorService {
         let areEnding = launchers.map { $0.end(at: monotonicMilliseconds()) }
         finishLocalWorker()
         if areEnding.contains(false) { endLaunchers() }
+        blobs.close(quietMs: Self.blobQuietMs, limitMs: Self.blobEndMs)
         return outcome!
     }
 
@@ -264,6 +293,10 @@ public final class CoordinatorService {
                 handle(.workerDied(worker))
             }
         }
+        if let keys = keyWatch?.workerKeys, keys != blobKeys {
+            blobKeys = keys
+            blobs.allow(keys)
+        }
     }
 
     private func readCommands() {
@@ -271,6 +304,17 @@ public final class CoordinatorService {
             switch arrival {
             case .command(let command, let number): handle(.commanded(command, number: number))
             case .refused(let address, let reason): log("not a command", from: address, reason)
+            }
+        }
+    }
+
+    private func readBlobNotices() {
+        for blobNotice in blobs.notices.takeAll() {
+            switch blobNotice {
+            case .stored(let item): logger.debug("stored", metadata: ["file": "\(item)"])
+            case .troubled(let text, let hint):
+                logger.warning("a file is not stored", metadata: ["reason": "\(text)"])
+                notice(.fileTroubled(text, hint: hint), coordinator)
             }
         }
     }
@@ -294,6 +338,7 @@ public final class CoordinatorService {
             if let fault = peers.admit(peer, as: header.worker) {
                 return log(fault, from: peer.address, header.worker.rawValue)
             }
+            if case .hello = message { grants.introduce(header.worker, key: peer.key) }
             if case .hello = message, header.worker == localWorker?.worker,
                 let dead = localWorker?.succeed()
             {
@@ -329,7 +374,10 @@ public final class CoordinatorService {
                 if case .append(let record) = action { record } else { nil }
             }
             guard try store(records) else { return }
-            for record in records { notice(.recorded(record), coordinator) }
+            for record in records {
+                grants.note(record)
+                notice(.recorded(record), coordinator)
+            }
             for action in actions {
                 switch action {
                 case .append: break

@@ -33,6 +33,9 @@ struct KeyWatch {
         }
     }
 
+    /// The keys that workers may have now.
+    var workerKeys: [PublicKey] { certificate.keys(of: .worker) }
+
     /// Reads the file again if it was replaced.
     mutating func look() -> Change {
         let current = Self.version(of: path)

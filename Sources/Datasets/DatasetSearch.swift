@@ -126,6 +126,15 @@ extension DatasetName {
         }
     }
 
+    /// Whether one of so many files of the dataset, counted from 0, may have this name: a part of it,
+    /// or its archive alone.
+    public func isFileName(_ file: String, ofFile index: Int, count: Int) -> Bool {
+        if count == parts.count {
+            return parts.indices.contains(index) && parts[index].contains(file)
+        }
+        return count == 1 && index == 0 && PublishedDataset.of(self).archive?.name == file
+    }
+
     /// As Debian names the folder, as this program does, and as torchvision does.
     fileprivate var subfolders: [String] {
         switch self {

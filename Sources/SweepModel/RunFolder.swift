@@ -20,6 +20,8 @@ public struct RunFolder: Hashable, Sendable {
     /// Classifiers of the first cycles, for all trials that have the same labelled sets there.
     public var classifiers: String { path + "/classifiers" }
     public var logs: String { path + "/logs" }
+    /// Files on their way from workers or to them, named by their digests.
+    public var incoming: String { path + "/incoming" }
     /// Held by the worker that `launch` started.
     public var workerLock: String { path + "/worker.lock" }
 

@@ -12,8 +12,10 @@ public struct SecurityDomain: RawRepresentable, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// Workers: assignments, heartbeats, results, checkpoints.
+    /// Workers: assignments, heartbeats, results.
     public static let worker = SecurityDomain(rawValue: "worker")
+    /// Workers: checkpoints, models, datasets.
+    public static let blob = SecurityDomain(rawValue: "blob")
     /// Operators: status, cancel, extend.
     public static let control = SecurityDomain(rawValue: "control")
 }

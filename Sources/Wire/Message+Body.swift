@@ -97,7 +97,7 @@ extension Header {
 private struct Numbered: Codable { var number: UInt64 }
 private struct Reasoned: Codable { var reason: String }
 
-private func bodyBytes(_ content: some Encodable) -> [UInt8] {
+func bodyBytes(_ content: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
@@ -106,7 +106,7 @@ private func bodyBytes(_ content: some Encodable) -> [UInt8] {
     return Array(try! encoder.encode(content))
 }
 
-private func decode<Content: Decodable>(
+func decode<Content: Decodable>(
     _ bytes: [UInt8], as type: Content.Type = Content.self
 ) throws(MessageError) -> Content {
     let decoder = JSONDecoder()

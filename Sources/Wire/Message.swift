@@ -224,20 +224,25 @@ public struct Welcome: Codable, Hashable, Sendable {
     public var hangMs: Int64?
     /// One for every attempt of the hello, in its order.
     public var verdicts: [AttemptVerdict]
+    /// Where the `blob` socket is bound, with the coordinator's host as the worker knows it in place
+    /// of "every interface"; nil in messages before version 1.2, which moved no files.
+    public var blobEndpoint: String?
 
     public init(
         leaseMs: Int64, heartbeatMs: Int64, softwareVersion: String, hangMs: Int64? = nil,
-        verdicts: [AttemptVerdict]
+        verdicts: [AttemptVerdict], blobEndpoint: String? = nil
     ) {
         self.leaseMs = leaseMs
         self.heartbeatMs = heartbeatMs
         self.softwareVersion = softwareVersion
         self.hangMs = hangMs
         self.verdicts = verdicts
+        self.blobEndpoint = blobEndpoint
     }
 
     enum CodingKeys: String, CodingKey {
         case verdicts
+        case blobEndpoint = "blob_endpoint"
         case leaseMs = "lease_ms"
         case heartbeatMs = "heartbeat_ms"
         case hangMs = "hang_ms"

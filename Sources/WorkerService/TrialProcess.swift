@@ -11,6 +11,9 @@ final class TrialProcess {
     private static let lastByteCount = 4_000
 
     let lease: Lease
+    let folder: RunFolder
+    /// Whether the coordinator does not see its files.
+    let isRemote: Bool
     let process: ChildProcess
     let watch: Watch
     private(set) var hasEnded = false
@@ -26,6 +29,8 @@ final class TrialProcess {
         watch: (Int32) -> Watch
     ) throws(SpawnError) {
         lease = assignment.lease
+        self.folder = folder
+        isRemote = folder.path != assignment.runFolder
         logPath = folder.log(of: lease.trial, attempt: lease.attempt)
         process = try ChildProcess(
             program: ChildProcess.itself, arguments: ["trial"],

@@ -1,4 +1,5 @@
 import Agent
+import BlobTransfer
 import ChildProcess
 import Foundation
 import Logging
@@ -24,6 +25,11 @@ public struct WorkerSettings: Sendable {
     public var dataFolder: String?
     /// Where models and checkpoints go when the run's folder is not visible here.
     public var scratchFolder: String
+    /// Whether the run's folder is used where it is visible here.
+    public var usesRunFolder: Bool
+    /// The cycles in a checkpoint; nil if the file is none.
+    public var checkpointCycles: @Sendable (String) -> Int?
+    public var datasets: any BlobDatasets
     public var softwareVersion: String
     public var leavesWithCoordinator: Bool
     public var connectDelaySeconds: Int
@@ -35,9 +41,10 @@ public struct WorkerSettings: Sendable {
         identifier: WorkerID, endpoint: Endpoint, endpointFile: String?,
         certificate: ClientCertificate?, host: String,
         slots: Int, environment: [(name: String, value: String)], offers: [ComputingOffer],
-        dataFolder: String?, scratchFolder: String, softwareVersion: String,
-        leavesWithCoordinator: Bool, connectDelaySeconds: Int, idleExitSeconds: Int,
-        walltimeSeconds: Int? = nil
+        dataFolder: String?, scratchFolder: String, usesRunFolder: Bool,
+        checkpointCycles: @escaping @Sendable (String) -> Int?, datasets: any BlobDatasets,
+        softwareVersion: String, leavesWithCoordinator: Bool, connectDelaySeconds: Int,
+        idleExitSeconds: Int, walltimeSeconds: Int? = nil
     ) {
         self.identifier = identifier
         self.endpoint = endpoint
@@ -49,6 +56,9 @@ public struct WorkerSettings: Sendable {
         self.offers = offers
         self.dataFolder = dataFolder
         self.scratchFolder = scratchFolder
+        self.usesRunFolder = usesRunFolder
+        self.checkpointCycles = checkpointCycles
+        self.datasets = datasets
         self.softwareVersion = softwareVersion
         self.leavesWithCoordinator = leavesWithCoordinator
         self.connectDelaySeconds = connectDelaySeconds
@@ -65,6 +75,9 @@ public enum WorkerNotice: Sendable {
     case finishedCycle(Lease, CycleResult)
     case ended(Lease, fault: String?)
     case handshakeFailed(String)
+    case fetching(DatasetName)
+    /// Files do not come or go as they should; the trials go on.
+    case troubled(String)
 }
 
 /// The shell around the agent: one thread that owns the socket, the children's pipes and the
@@ -74,13 +87,13 @@ public final class WorkerService {
     /// The last messages get so long to leave.
     private static let lingerMs = 5_000
 
-    private let settings: WorkerSettings
-    private let logger: Logger
-    private let notice: (WorkerNotice) -> Void
+    let settings: WorkerSettings
+    let logger: Logger
+    let notice: (WorkerNotice) -> Void
     private let worker: WorkerID
-    private var agent: Agent
+    private(set) var agent: Agent
     private var children: [TrialProcess] = []
-    private var loop = PollLoop()
+    var loop = PollLoop()
     private let context: Context
     private let socket: DealerSocket
     private let monitor: SocketMonitor
@@ -90,8 +103,20 @@ public final class WorkerService {
     private var epoch = 0
     private var messageNumber: UInt64 = 0
     private var exit: AgentExit?
-    private var isStopping = false
-    private var endpoint: Endpoint
+    private(set) var isStopping = false
+    private(set) var endpoint: Endpoint
+    /// Of the last welcome.
+    var welcomeTime: Int64 = 0
+    /// When the coordinator was there last.
+    var lastWelcome: Int64 = 0
+    /// nil as long as no coordinator has offered to move files.
+    var files: BlobClient?
+    var filesWatch: Watch?
+    var traffic = FileTraffic()
+    /// Checkpoints that are on their way, and where to.
+    var checkpointTickets: [BlobTicket: (trial: TrialID, path: String)] = [:]
+    /// Datasets that are on their way.
+    var datasetTickets: [DatasetName: BlobTicket] = [:]
     private var nextSearch: Int64 = 0
     private static let searchIntervalMs: Int64 = 2_000
 
@@ -136,10 +161,13 @@ public final class WorkerService {
             if ready.contains(monitorWatch) { readMonitor() }
             if ready.contains(socketWatch) { readSocket() }
             for child in children where ready.contains(child.watch) { read(child) }
+            if let filesWatch, ready.contains(filesWatch) { readFileEvents() }
+            moveFiles()
             handle(.ticked)
             if !agent.isWelcome { try followCoordinator() }
         }
         for child in children { child.process.kill(SIGKILL) }
+        closeFiles()
         return exit!
     }
 
@@ -161,6 +189,7 @@ public final class WorkerService {
         while let signal = signals.next() {
             guard isStopping else {
                 isStopping = true
+                releaseReports(waits: false)
                 handle(.stopRequested)
                 continue
             }
@@ -205,13 +234,19 @@ public final class WorkerService {
                 epoch = header.epoch
                 notice(.joined(run: runIdentifier))
             }
+            switch message {
+            case .welcome(let welcome): follow(welcome)
+            // What is finished is told before the rest is given back.
+            case .stop: releaseReports(waits: false)
+            default: break
+            }
             handle(.received(message))
         } catch {
             logger.warning("unreadable message", metadata: ["reason": "\(error)"])
         }
     }
 
-    private func handle(_ event: AgentEvent) {
+    func handle(_ event: AgentEvent) {
         let wasWelcome = agent.isWelcome
         let actions = agent.handle(event, at: monotonicMilliseconds())
         if wasWelcome, !agent.isWelcome, !isStopping { notice(.lostTouch) }
@@ -220,10 +255,18 @@ public final class WorkerService {
             case .send(let message): send(message)
             case .start(let assignment): start(assignment)
             case .stop(let lease):
-                children.first { $0.lease == lease }?.stop()
+                if withdraw(lease) {
+                    handle(.childEnded(lease, fault: nil))
+                } else {
+                    children.first { $0.lease == lease }?.stop()
+                }
             case .kill(let lease):
                 logger.warning("killing a process", metadata: ["trial": "\(lease.trial)"])
-                children.first { $0.lease == lease }?.kill()
+                if withdraw(lease) {
+                    handle(.childEnded(lease, fault: nil))
+                } else {
+                    children.first { $0.lease == lease }?.kill()
+                }
             case .exit(let reason): exit = reason
             }
         }
@@ -246,13 +289,21 @@ public final class WorkerService {
     private func start(_ assignment: Assignment) {
         do {
             let folder = try folder(for: assignment)
+            if !prepare(assignment, in: folder) { launch(assignment, in: folder) }
+        } catch {
+            // The machine's fault, and not the trial's.
+            handle(.childEnded(assignment.lease, fault: (.disk, "\(error)")))
+        }
+    }
+
+    func launch(_ assignment: Assignment, in folder: RunFolder) {
+        do {
             let process = try TrialProcess(assignment, folder: folder, settings: settings) {
                 loop.watch(.descriptor($0))
             }
             children.append(process)
             notice(.started(assignment.lease))
         } catch {
-            // The machine's fault, and not the trial's.
             handle(.childEnded(assignment.lease, fault: (.disk, "\(error)")))
         }
     }
@@ -260,9 +311,11 @@ public final class WorkerService {
     /// The run's own folder where it is visible, and a private one elsewhere.
     private func folder(for assignment: Assignment) throws -> RunFolder {
         let shared = RunFolder(assignment.runFolder)
-        if FileManager.default.fileExists(atPath: shared.journal) { return shared }
+        if settings.usesRunFolder, FileManager.default.fileExists(atPath: shared.journal) {
+            return shared
+        }
         let own = RunFolder("\(settings.scratchFolder)/\(runIdentifier)")
-        for subfolder in own.subfolders {
+        for subfolder in own.subfolders + [own.incoming] {
             try FileManager.default.createDirectory(
                 atPath: subfolder, withIntermediateDirectories: true)
         }
@@ -281,13 +334,15 @@ public final class WorkerService {
             case .finished: child.reportEnd(fault: nil)
             case .progress, .working: break
             }
-            handle(.childSaid(line, child.lease))
+            let event = AgentEvent.childSaid(line, child.lease)
+            if !holds(event, of: child) { handle(event) }
         }
         guard child.hasEnded else { return }
         loop.unwatch(child.watch)
         children.removeAll { $0 === child }
         let fault = child.fault()
         notice(.ended(child.lease, fault: child.reportedFault ?? fault?.message))
-        handle(.childEnded(child.lease, fault: fault))
+        let event = AgentEvent.childEnded(child.lease, fault: fault)
+        if !holds(event, of: child) { handle(event) }
     }
 }

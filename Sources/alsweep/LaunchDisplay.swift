@@ -52,7 +52,7 @@ final class LaunchDisplay {
         case .storageRecovered: say("The journal can be written again; going on")
         case .localWorkerFailed(let reason): say("warning: \(reason)")
         case .launcherSaid(let text): say(text)
-        case .launcherWarned(let text, let hint):
+        case .launcherWarned(let text, let hint), .fileTroubled(let text, let hint):
             say("warning: \(text)")
             if let hint { say("hint: \(hint)") }
         case .stopping: say("Stopping; Ctrl-C again stops at once (nothing accepted is lost)")

@@ -152,11 +152,13 @@ extension Acceptance {
         }
 
         @Test(
-            "a sweep whose only worker lacks the dataset says so, and goes on with one that has it")
+            "a sweep whose coordinator and only worker lack the dataset says so, and goes on with one that has it"
+        )
         func workerWithoutData() throws {
             let folder = try TemporaryFolder()
             try TinySweep.write(to: folder)
-            let launched = try Program.start(["launch", "tiny.yaml", "--slots", "0"], in: folder)
+            let launched = try Program.start(
+                ["launch", "tiny.yaml", "--slots", "0", "--data", "none"], in: folder)
             try launched.waitForErrors(containing: "More workers can join")
             let run = try onlyRun(in: folder)
             let lacking = try Program.start(

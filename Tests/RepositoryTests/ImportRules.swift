@@ -25,23 +25,29 @@ struct ImportRule {
             ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"] + standard),
         ImportRule("Journal", ["SweepModel", "GRDB", "GRDBSQLite", "CZlib"] + standard),
         ImportRule("Transport", ["Wire", "CZeroMQ"] + standard),
+        ImportRule(
+            "BlobTransfer", ["SweepModel", "Wire", "Transport", "Digests"] + standard),
         ImportRule("ChildProcess", standard),
         ImportRule("Launchers", ["SweepModel", "Transport", "ChildProcess", "Yams"] + standard),
         ImportRule(
             "CoordinatorService",
             [
-                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
-                "Launchers", "Logging",
+                "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "BlobTransfer",
+                "ChildProcess", "Launchers", "Logging",
             ]
                 + standard),
         ImportRule(
             "WorkerService",
-            ["SweepModel", "Wire", "Agent", "Transport", "ChildProcess", "Logging"] + standard),
+            [
+                "SweepModel", "Wire", "Agent", "Transport", "BlobTransfer", "ChildProcess",
+                "Logging",
+            ] + standard),
         ImportRule(
             "alsweep",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "ChildProcess",
-                "Digests", "Datasets", "DatasetFetch", "Classifier", "ActiveLearning", "Reporting",
+                "BlobTransfer", "Digests", "Datasets", "DatasetFetch", "Classifier",
+                "ActiveLearning", "Reporting",
                 "CoordinatorService", "WorkerService", "Launchers", "Agent", "Simulation",
                 "CProcessor", "ArgumentParser", "Logging",
             ] + standard),

@@ -1,3 +1,4 @@
+import ActiveLearning
 import ArgumentParser
 import Coordinator
 import CoordinatorService
@@ -78,6 +79,12 @@ struct LaunchCommand: ParsableCommand {
             """, completion: .file(extensions: ["yaml"]))
     var cluster: String?
 
+    @Option(
+        help:
+            "Seconds of silence after which a worker is suspected; after as many again it is replaced."
+    )
+    var lease = 90
+
     @Flag(help: "Print what --cluster would run, and run nothing.")
     var dryRun = false
 
@@ -100,6 +107,9 @@ struct LaunchCommand: ParsableCommand {
         }
         guard (1...1_024).contains(threads) else {
             throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
+        }
+        guard (2...86_400).contains(lease) else {
+            throw ValidationError("--lease is \(lease); it is a number of seconds from 2 to 86400")
         }
     }
 
@@ -285,6 +295,14 @@ struct LaunchCommand: ParsableCommand {
         options.runFolder = URL(fileURLWithPath: folder.path).standardizedFileURL.path
         options.softwareVersion = softwareVersion
         options.hangDelayMs = Int64(hangTimeout) * 1_000
+        options.leaseMs = Int64(lease) * 1_000
+        options.graceMs = options.leaseMs
+        options.heartbeatMs = min(options.heartbeatMs, options.leaseMs / 9)
+        let search = DatasetSearch(
+            folder: data ?? local?.data, environment: ProcessInfo.processInfo.environment)
+        let datasetFiles: @Sendable (DatasetName) -> [String] = { name in
+            (try? search.source(of: name).paths) ?? []
+        }
         let service = try CoordinatorService(
             settings: CoordinatorSettings(
                 sweep: sweep, sweepText: text, folder: RunFolder(options.runFolder),
@@ -296,7 +314,8 @@ struct LaunchCommand: ParsableCommand {
                         slots: local.slots!, threads: local.threads, dataFolder: local.data,
                         certificatePath: FileManager.default.fileExists(
                             atPath: folder.clientCertificate) ? folder.clientCertificate : nil)
-                }),
+                }, checkpointCycles: ExperimentCheckpoint.cycleCount(at:),
+                datasetFiles: datasetFiles),
             logger: logger,
             notice: display.show)
         let launchers = try cluster.map {

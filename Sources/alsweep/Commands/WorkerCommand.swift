@@ -1,6 +1,8 @@
+import ActiveLearning
 import Agent
 import ArgumentParser
 import Classifier
+import Datasets
 import Foundation
 import Journal
 import Logging
@@ -15,8 +17,9 @@ struct WorkerCommand: ParsableCommand {
         abstract: "Run a worker that takes trials from a coordinator.",
         discussion: """
             Every trial is a process of its own. A worker may join and leave at any time: Ctrl-C gives
-            its trials back. Where the run's folder is shared they go on from their last finished
-            cycle, elsewhere from the first.
+            its trials back, and they go on from their last finished cycle, here or elsewhere. Where
+            the run's folder is not shared, checkpoints, models and missing datasets go through the
+            coordinator, which listens for them at the port after its own.
             """)
 
     @Option(help: "The coordinator's endpoint, as in tcp://head:5555, or its run's folder.")
@@ -39,6 +42,9 @@ struct WorkerCommand: ParsableCommand {
         help: "Where models and checkpoints go if the run's folder is not visible here.",
         completion: .directory)
     var scratchFolder: String?
+
+    @Flag(help: "Do not use the run's folder even if it is visible here.")
+    var separate = false
 
     @Option(help: "Give up if no coordinator answers within so many seconds.")
     var connectTimeout = 60
@@ -114,7 +120,11 @@ struct WorkerCommand: ParsableCommand {
                 slots: slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads),
                 environment: LibraryEnvironment.variables(threads: threads),
                 offers: EngineName.offersHere, dataFolder: data,
-                scratchFolder: scratchFolder ?? defaultScratch,
+                scratchFolder: scratchFolder ?? defaultScratch, usesRunFolder: !separate,
+                checkpointCycles: ExperimentCheckpoint.cycleCount(at:),
+                datasets: ReceivedDatasets(
+                    search: DatasetSearch(
+                        folder: data, environment: ProcessInfo.processInfo.environment)),
                 softwareVersion: softwareVersion, leavesWithCoordinator: spawnedFor != nil,
                 connectDelaySeconds: connectTimeout, idleExitSeconds: idleExit,
                 walltimeSeconds: walltime?.seconds ?? until?.seconds(after: Date())),
@@ -161,7 +171,8 @@ struct WorkerCommand: ParsableCommand {
                     + String(format: "%6.2f %%  %.1f s", result.accuracy, result.seconds)
             case .ended(let lease, let fault):
                 "\(lease.trial)  attempt \(lease.attempt) ended" + (fault.map { ": \($0)" } ?? "")
-            case .handshakeFailed(let reason): "warning: \(reason)"
+            case .handshakeFailed(let reason), .troubled(let reason): "warning: \(reason)"
+            case .fetching(let dataset): "Fetching \(dataset.title) from the coordinator"
             }
         if let line { print(line, to: &StandardError.stream) }
     }
