@@ -122,8 +122,10 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
-        tests("SweepModel", ["SweepModel"]),
-        tests("Wire", ["Wire", "SweepModel"]),
+        // Damage from a seed, for the readers of what comes from elsewhere.
+        .target(name: "Fuzzing", path: "Tests/Fuzzing", swiftSettings: swiftSettings),
+        tests("SweepModel", ["SweepModel", "Fuzzing"]),
+        tests("Wire", ["Wire", "SweepModel", "Fuzzing"]),
         tests("Coordinator", ["Coordinator", "SweepModel", "Wire", orderedCollections]),
         tests("Agent", ["Agent", "SweepModel", "Wire"]),
         tests("Simulation", ["Simulation"]),
@@ -135,17 +137,18 @@ let package = Package(
             "Datasets", ["Datasets", "Classifier", "Digests", "SweepModel"], fixtures: true,
             settings: numericSettings),
         tests("DatasetFetch", ["DatasetFetch", "Datasets", "Digests", "SweepModel", "TestServer"]),
-        tests("Classifier", ["Classifier"], fixtures: true, settings: numericSettings),
+        tests("Classifier", ["Classifier", "Fuzzing"], fixtures: true, settings: numericSettings),
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],
             fixtures: true, settings: numericSettings),
-        tests("Journal", ["Journal", "SweepModel", grdb]),
+        tests("Journal", ["Journal", "SweepModel", "Fuzzing", grdb]),
         tests("Transport", ["Transport"]),
         tests("CoordinatorService", ["CoordinatorService", "Transport", "Wire", "SweepModel"]),
         tests("BlobTransfer", ["BlobTransfer", "SweepModel", "Transport", "Wire", "Digests"]),
         tests(
             "WorkerService", ["WorkerService", "Agent", "BlobTransfer", "SweepModel", "Wire"]),
-        tests("Launchers", ["Launchers", "SweepModel", "Transport", yams], fixtures: true),
+        tests(
+            "Launchers", ["Launchers", "SweepModel", "Transport", "Fuzzing", yams], fixtures: true),
         tests("Repository", []),
         tests(
             "Acceptance",

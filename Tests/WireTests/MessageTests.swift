@@ -13,7 +13,8 @@ private let configuration = TrialConfiguration(
     dataset: .cifar100, strategy: .dqn(gradientSteps: 100), seed: .max,
     studyProtocol: StudyProtocol())
 
-private let messages: [Message] = [
+/// One of every type at least.
+let everyMessage: [Message] = [
     .hello(
         Hello(
             host: "h", slots: 2, softwareVersion: "1",
@@ -45,8 +46,8 @@ private let messages: [Message] = [
 
 @Test("every message comes back from its bytes")
 func roundTrip() throws {
-    #expect(Set(messages.map(\.type)).count == MessageType.allCases.count)
-    for message in messages {
+    #expect(Set(everyMessage.map(\.type)).count == MessageType.allCases.count)
+    for message in everyMessage {
         let read = try Message(type: message.type.rawValue, body: message.body())
         #expect(read == message)
         #expect(read.body() == message.body())
@@ -70,7 +71,7 @@ func damagedBodies(seed: Int) {
         random ^= random << 17
         return Int(random >> 33)
     }
-    for message in messages {
+    for message in everyMessage {
         var body = message.body()
         for _ in 0..<3 where !body.isEmpty { body[next() % body.count] = UInt8(next() % 256) }
         if next() % 2 == 0 { body.removeLast(next() % (body.count + 1)) }
