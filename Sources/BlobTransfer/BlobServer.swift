@@ -44,7 +44,7 @@ public final class BlobServer: Sendable {
 
     enum Command: Sendable {
         case allow([PublicKey])
-        case close
+        case close(discardsParts: Bool)
     }
 
     /// Where it listens.
@@ -75,21 +75,16 @@ public final class BlobServer: Sendable {
     public func allow(_ keys: [PublicKey]) { _ = commands.post(.allow(keys)) }
 
     /// Ends when nothing has moved for `quietMs`, and after `limitMs` in any case.
-    public func close(quietMs: Int64, limitMs: Int64) {
+    ///
+    /// - Parameter discardsParts: nobody will go on with what has come in part.
+    public func close(quietMs: Int64, limitMs: Int64, discardsParts: Bool) {
         let begin = monotonicMilliseconds()
         while monotonicMilliseconds() - begin < limitMs,
             monotonicMilliseconds() - quietSince.load(ordering: .relaxed) < quietMs
         { usleep(20_000) }
-        _ = commands.post(.close)
+        _ = commands.post(.close(discardsParts: discardsParts))
         while !hasEnded.load(ordering: .acquiring),
             monotonicMilliseconds() - begin < limitMs + 2_000
         { usleep(10_000) }
     }
-}
-
-/// A clock that no correction of the time moves.
-func monotonicMilliseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import SweepModel
 import Transport
 import Wire
@@ -27,6 +28,7 @@ final class BlobServerLoop {
     private var lastTrouble: String?
     private var allowedKeys: [PublicKey] = []
     private var hasClosed = false
+    private var discardsParts = false
 
     /// A blob on its way from a worker.
     final class ServedReception {
@@ -112,7 +114,9 @@ final class BlobServerLoop {
             }
             tick()
         }
-        if receptions.isEmpty { rmdir(settings.folder.incoming) }
+        if discardsParts {
+            try? FileManager.default.removeItem(atPath: settings.folder.incoming)
+        }
     }
 
     private func obey(_ command: BlobServer.Command) {
@@ -123,7 +127,9 @@ final class BlobServerLoop {
             }
             for key in keys { authenticator?.allow(key, in: .blob) }
             allowedKeys = keys
-        case .close: hasClosed = true
+        case .close(let discardsParts):
+            self.discardsParts = discardsParts
+            hasClosed = true
         }
     }
 
@@ -235,6 +241,10 @@ final class BlobServerLoop {
             let stored = settings.checkpointCycles(path), stored > offered.cycles ?? 0
         {
             return true
+        }
+        var status = stat()
+        guard stat(path, &status) == 0, Int(status.st_size) == offered.byteCount else {
+            return false
         }
         return try shelf.file(at: path).digest == offered.digest
     }

@@ -1,3 +1,4 @@
+import Transport
 import Wire
 
 /// The files that were asked for lately, open, so that each is hashed once and stays what it was

@@ -1,4 +1,5 @@
 import Digests
+import Foundation
 import Glibc
 import SweepModel
 import Wire
@@ -22,7 +23,8 @@ final class IncomingFile {
     init(
         in folder: String, _ item: BlobItem, _ digest: BlobDigest, byteCount whole: Int
     ) throws(BlobError) {
-        part = "\(folder)/\(item.label).\(digest).part"
+        part = folder + "/" + Self.name(item, digest)
+        Self.removeParts(of: item, but: digest, in: folder)
         descriptor = open(part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard descriptor >= 0 else { throw .storage(path: part, code: errno) }
         byteCount = Int(lseek(descriptor, 0, SEEK_END))
@@ -36,6 +38,21 @@ final class IncomingFile {
     }
 
     deinit { close(descriptor) }
+
+    private static func name(_ item: BlobItem, _ digest: BlobDigest) -> String {
+        "\(item.label).\(digest).part"
+    }
+
+    /// Of an item only the newest is on its way: what a broken reception left of another is waste.
+    private static func removeParts(of item: BlobItem, but digest: BlobDigest, in folder: String) {
+        let name = name(item, digest)
+        for other in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where other != name && other.utf8.count == name.utf8.count
+            && other.hasPrefix(item.label + ".")
+        {
+            unlink("\(folder)/\(other)")
+        }
+    }
 
     private static func requireSpace(in folder: String, _ needed: Int) throws(BlobError) {
         var status = statvfs()

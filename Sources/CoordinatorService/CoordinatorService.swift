@@ -222,7 +222,9 @@ public final class CoordinatorService {
         let areEnding = launchers.map { $0.end(at: monotonicMilliseconds()) }
         finishLocalWorker()
         if areEnding.contains(false) { endLaunchers() }
-        blobs.close(quietMs: Self.blobQuietMs, limitMs: Self.blobEndMs)
+        blobs.close(
+            quietMs: Self.blobQuietMs, limitMs: Self.blobEndMs,
+            discardsParts: outcome == .sweepFinished)
         return outcome!
     }
 

@@ -113,6 +113,23 @@ private func digest(_ bytes: [UInt8]) -> BlobDigest {
         #expect(bytes(at: place.checkpoint) == file)
     }
 
+    @Test("what a broken transfer left of an older checkpoint goes when a newer one comes")
+    func abandonedPart() throws {
+        let place = try Workplace()
+        let worker = try RawWorker(place)
+        for cycles in 1...2 {
+            let file = state(3 * chunk, cycles: UInt8(cycles))
+            let description = BlobDescription(
+                digest: digest(file), byteCount: file.count, cycles: cycles)
+            try worker.say(.offer(description, attempt: 1))
+            for offset in [0, chunk, 2 * chunk] {
+                #expect(try worker.hear() == .want(description.digest, offset: offset))
+            }
+            #expect(
+                place.parts == ["checkpoint-\(trial).\(description.digest).part"])
+        }
+    }
+
     @Test("a wrong byte is found before the file gets its name, and the part is thrown away")
     func wrongByte() throws {
         let place = try Workplace()

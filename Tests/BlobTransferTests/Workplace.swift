@@ -45,7 +45,7 @@ final class Workplace {
     }
 
     deinit {
-        server.close(quietMs: 0, limitMs: 0)
+        server.close(quietMs: 0, limitMs: 0, discardsParts: true)
         try? FileManager.default.removeItem(atPath: path)
     }
 

@@ -35,6 +35,16 @@ private let digest = BlobDigest(String(repeating: "0f", count: 32))!
         #expect(BlobDigest(text) == nil)
     }
 
+    @Test("a coordinator of protocol 1.1 is understood, and moves no files")
+    func olderWelcome() throws {
+        let body = #"{"heartbeat_ms":2,"lease_ms":1,"software_version":"1","verdicts":[]}"#
+        guard
+            case .welcome(let welcome) = try Message(
+                type: MessageType.welcome.rawValue, body: Array(body.utf8))
+        else { throw MessageError.unreadable("no welcome") }
+        #expect(welcome.blobEndpoint == nil && welcome.leaseMs == 1)
+    }
+
     @Test("a negative offset and a missing digest are errors")
     func badPlace() {
         for header in [
