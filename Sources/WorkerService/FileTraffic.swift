@@ -41,7 +41,9 @@ struct FileTraffic {
     /// Attempts without a process that wait for a file: nobody else can say that they are not hung.
     var waiting: [Lease] {
         preparations.map(\.assignment.lease)
-            + held.compactMap { if case .childEnded(let lease, _) = $0.event { lease } else { nil } }
+            + held.compactMap {
+                if case .childEnded(let lease, _) = $0.event { lease } else { nil }
+            }
     }
 
     // MARK: Before a process

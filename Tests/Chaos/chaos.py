@@ -243,7 +243,7 @@ class Round:
                 # a person would.
                 if process.poll() is not None and not self.is_finished():
                     self.say(f"the {who} has ended with {process.returncode} and is started again")
-                    if who == "coordinator" and process.returncode not in (0, 75, -9):
+                    if who == "coordinator" and process.returncode not in (0, 75, -9) and not self.had_no_space():
                         raise RuntimeError(f"the coordinator failed with {process.returncode}")
                     self.start(who)
             time.sleep(0.2)
@@ -255,6 +255,11 @@ class Round:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"waited in vain for {what}")
             time.sleep(0.05)
+
+    def had_no_space(self):
+        """Whether the coordinator could not begin on the full disk, and said so with the remedy."""
+        with open(self.folder + "/coordinator.log") as file:
+            return any("no space is left" in line for line in file.readlines()[-2:])
 
     def compare(self):
         found = numbers(self.options.alsweep, self.run_folder())
@@ -323,6 +328,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--alsweep", default=".build/release/alsweep", help="the program")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--first", type=int, default=1, help="number of the first round, to repeat one")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=25, help="of faults in every round")
     parser.add_argument("--epochs", type=int, default=60, help="of every cycle: how long trials take")
@@ -333,7 +339,7 @@ def main():
     options.alsweep = os.path.abspath(options.alsweep)
     reference = undisturbed(options)
     failed = 0
-    for number in range(1, options.rounds + 1):
+    for number in range(options.first, options.first + options.rounds):
         trouble = None
         attempt = Round(options, number, reference)
         try:

@@ -16,7 +16,7 @@ struct ControlledRun: ParsableArguments {
     @Option(
         help: """
             Instead of a folder: where a coordinator elsewhere takes commands (launch --control), as \
-            in tcp://head:5556.
+            in tcp://head:5557.
             """)
     var connect: String?
 

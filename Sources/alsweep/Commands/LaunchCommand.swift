@@ -50,7 +50,7 @@ struct LaunchCommand: ParsableCommand {
 
     @Option(
         help: """
-            Where to take commands such as `cancel` from other machines, as in tcp://*:5556. Default: \
+            Where to take commands such as `cancel` from other machines, as in tcp://*:5557. Default: \
             from this machine's user only.
             """)
     var control: String?
