@@ -49,7 +49,10 @@ extension Acceptance {
             #expect(!wait(upToSeconds: Self.cutSeconds) { launch.hasEnded }, "\(launch.errors)")
             #expect(cyclesShown(launch, of: "node2") == cycles, "nothing came through")
             try network.setLink(ofNode: 1, isUp: true)
-            #expect(try network.reaches(node: 1, port: servers[1].port))
+            #expect(
+                wait(upToSeconds: 30) {
+                    (try? network.reaches(node: 1, port: servers[1].port)) == true
+                })
 
             let result = launch.result()
             #expect(result.status == 0, "\(result.errors)")
