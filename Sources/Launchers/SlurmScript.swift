@@ -59,8 +59,14 @@ struct SlurmScript {
                 " --certificate " + (group.isShared ? shellWord($0) : "\"$key\"")
             } ?? ""
         return "\(group.setup.assignments)\(program) worker --connect \(shellWord(sweep.endpoint)) "
-            + group.setup.options(slots: slots) + certificate
+            + group.setup.options(slots: slots) + certificate + walltime
             + " --identifier \"slurm-$job.${SLURM_RESTART_COUNT:-0}-$unique\" &"
+    }
+
+    /// So that the worker is given no cycle that cannot end before the job's notice.
+    private var walltime: String {
+        guard let seconds = group.time.flatMap(Self.seconds) else { return "" }
+        return " --walltime \(max(1, seconds - noticeSeconds))"
     }
 
     /// sbatch reads an option's value up to the first blank, unless it is in double quotes.

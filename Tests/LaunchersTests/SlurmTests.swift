@@ -74,7 +74,9 @@ private let recordedQueue = """
             "#SBATCH --partition=cpu", "#SBATCH --time=12:00:00", "#SBATCH --constraint=avx512",
             "module load gcc",
         ] { #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)") }
-        #expect(text.contains("--slots 4 --threads 2 --certificate /k/client.cert"))
+        #expect(
+            text.contains(
+                "--slots 4 --threads 2 --certificate /k/client.cert --walltime 43020 --identifier"))
         #expect(!text.contains("secret"), "the jobs see the run's folder")
         group.isShared = false
         group.time = "4"
