@@ -60,6 +60,8 @@ extension Acceptance {
                 ], in: folder)
             try launched.waitForErrors(containing: "cycle 1/3")
             let name = try onlyRun(in: folder)
+            // However fast the machine, the third trial is still to come when all is over.
+            #expect(try run("pause", name).status == 0)
             let place = RunFolder(folder.path + "/" + name)
             let (worker, control) = (
                 try endpoint(place.endpoint), try endpoint(place.controlEndpoint)
@@ -113,7 +115,7 @@ extension Acceptance {
 
             let boss = try run(
                 "resume", "--connect", control.description, "--certificate", "keys/boss.cert")
-            #expect(boss.status == 1 && boss.errors.contains("the run is not paused"))
+            #expect(boss.status == 0, "\(boss.errors)")
             let result = launched.result()
             #expect(result.status == 0, "\(result.errors)")
             let log = try String(contentsOfFile: place.logs + "/coordinator.log", encoding: .utf8)
