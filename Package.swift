@@ -23,6 +23,7 @@ let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let orderedCollections: Target.Dependency = .product(
     name: "OrderedCollections", package: "swift-collections")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
@@ -76,7 +77,9 @@ let package = Package(
         // The pure core: no clock, no system randomness, no I/O.
         library("SweepModel", [yams], settings: coreSettings),
         library("Wire", ["SweepModel"]),
-        library("Coordinator", ["SweepModel", "Wire", orderedCollections], settings: coreSettings),
+        library(
+            "Coordinator", ["SweepModel", "Wire", orderedCollections, deque], settings: coreSettings
+        ),
         library("Agent", ["SweepModel", "Wire"], settings: coreSettings),
         library(
             "Simulation", ["SweepModel", "Wire", "Coordinator", "Agent", orderedCollections, heap],

@@ -166,7 +166,7 @@ public struct Agent: Sendable {
         case .welcome(let welcome): accept(welcome, at: now)
         case .helloWanted: sayHello(at: now)
         case .assign(let assignment): accept(assignment)
-        case .acknowledge(let number): forgetReports { $0.number == number }
+        case .acknowledge(let number): forgetReport(number)
         case .fenced(let lease): abandon(lease)
         case .renewed: break
         case .stop(.sweepFinished): beginStop(.sweepFinished, at: now)
@@ -272,15 +272,17 @@ public struct Agent: Sendable {
         for report in reports { actions.append(.send(.report(report))) }
     }
 
-    private mutating func forgetReports(where isSettled: (Report) -> Bool) {
-        reports.removeAll(where: isSettled)
-        removeEndedAttempts()
+    private mutating func forgetReport(_ number: UInt64) {
+        guard let place = reports.firstIndex(where: { $0.number == number }) else { return }
+        removeIfEnded(reports.remove(at: place).lease)
     }
 
-    private mutating func removeEndedAttempts() {
-        attempts.removeAll { attempt in
-            !attempt.isAlive && !reports.contains { $0.lease == attempt.assignment.lease }
-        }
+    /// An attempt is known until its process has ended and all it reported was acknowledged.
+    private mutating func removeIfEnded(_ lease: Lease) {
+        guard let index = index(of: lease), !attempts[index].isAlive,
+            !reports.contains(where: { $0.lease == lease })
+        else { return }
+        attempts.remove(at: index)
     }
 
     // MARK: Processes
@@ -321,7 +323,7 @@ public struct Agent: Sendable {
                 report(.released, of: lease, at: now)
             }
         }
-        removeEndedAttempts()
+        removeIfEnded(lease)
         offerSlots()
     }
 
@@ -331,7 +333,8 @@ public struct Agent: Sendable {
             attempts[index].isAbandoned = true
             stopProcess(of: index)
         }
-        forgetReports { $0.lease == lease }
+        reports.removeAll { $0.lease == lease }
+        removeIfEnded(lease)
     }
 
     private func index(of lease: Lease) -> Int? {

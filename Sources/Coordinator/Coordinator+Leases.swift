@@ -1,3 +1,4 @@
+import DequeModule
 import OrderedCollections
 import SweepModel
 import Wire
@@ -43,8 +44,22 @@ extension Coordinator {
         }
     }
 
+    mutating func beginLease(_ attempt: AttemptStarted, at now: Instant) {
+        let expires = now.after(options.leaseMs)
+        leases[attempt.trial] = LeaseState(attempt: attempt, expires: expires)
+        earliestLeaseEnd = min(earliestLeaseEnd ?? expires, expires)
+    }
+
+    mutating func renewLease(of trial: TrialID, at now: Instant) {
+        let expires = now.after(options.leaseMs)
+        leases[trial]!.renew(until: expires)
+        earliestLeaseEnd = min(earliestLeaseEnd ?? expires, expires)
+    }
+
     /// First suspected, then replaced: a worker that returns in between goes on.
     mutating func expireLeases(at now: Instant) {
+        // Renewals make it too early, so that all leases are looked at in vain now and then.
+        guard let earliestLeaseEnd, now >= earliestLeaseEnd else { return }
         for (trial, lease) in Array(leases) where now >= lease.deadline {
             if lease.isSuspect {
                 endAttempt(Lease(trial: trial, attempt: lease.attempt.attempt), .expired)
@@ -54,6 +69,7 @@ extension Coordinator {
                 leases[trial]!.deadline = now.after(options.graceMs)
             }
         }
+        self.earliestLeaseEnd = leases.values.lazy.map(\.deadline).min()
     }
 
     /// Journals an attempt's end and puts its trial back into the queue.
@@ -66,25 +82,32 @@ extension Coordinator {
     /// One trial a free slot, the longest expected first, ties in the order of the sweep.
     mutating func assignTrials(at now: Instant) {
         guard !queue.isEmpty, !history.isPaused else { return }
-        withdrawSilentOffers(at: now)
-        for worker in workers.keys {
-            while workers[worker]!.freeSlots > 0 {
+        forgetSilentWorkers(at: now)
+        for worker in Array(offers) {
+            while let session = workers[worker], session.freeSlots > 0, !isSilent(session, at: now)
+            {
                 guard let place = queue.firstIndex(where: { isEligible($0, for: worker, at: now) })
                 else { break }
                 assign(queue.remove(at: place), to: worker, at: now)
             }
+            if workers[worker]?.freeSlots ?? 0 == 0 { offers.remove(worker) }
         }
     }
 
-    /// What a worker offered that is not heard of for a lease does not count, so that no trial goes to
-    /// it or waits for it. After the grace it is forgotten: it says hello again if it returns.
-    private mutating func withdrawSilentOffers(at now: Instant) {
-        func isSilent(_ session: WorkerSession, for duration: Int64) -> Bool {
-            now >= session.lastHeard.after(duration)
-        }
-        let silent = workers.filter { isSilent($0.value, for: options.leaseMs) }
-        for (worker, session) in silent {
-            let isLost = isSilent(session, for: options.leaseMs + options.graceMs)
+    /// What a worker offered that is not heard of for a lease does not count.
+    private func isSilent(_ session: WorkerSession, at now: Instant) -> Bool {
+        now >= session.lastHeard.after(options.leaseMs)
+    }
+
+    private static let silenceCheckMs: Int64 = 1_000
+
+    /// So that no trial waits for the offer of a worker that is silent. After the grace it is
+    /// forgotten: it says hello again if it returns.
+    private mutating func forgetSilentWorkers(at now: Instant) {
+        guard now >= silenceCheck else { return }
+        silenceCheck = now.after(Self.silenceCheckMs)
+        for (worker, session) in workers.filter({ isSilent($0.value, at: now) }) {
+            let isLost = now >= session.lastHeard.after(options.leaseMs + options.graceMs)
             if isLost { workers[worker] = nil } else { workers[worker]!.freeSlots = 0 }
         }
     }
@@ -96,7 +119,7 @@ extension Coordinator {
             host: workers[worker]!.host)
         commit(.attemptStarted(attempt))
         retryInstants[trial.id] = nil
-        leases[trial.id] = LeaseState(attempt: attempt, expires: now.after(options.leaseMs))
+        beginLease(attempt, at: now)
         workers[worker]!.freeSlots -= 1
         workers[worker]!.assignmentsSent += 1
         send(

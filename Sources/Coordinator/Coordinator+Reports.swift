@@ -12,7 +12,7 @@ extension Coordinator {
             send(answer, to: worker)
             return
         }
-        leases[lease.trial]!.renew(until: now.after(options.leaseMs))
+        renewLease(of: lease.trial, at: now)
         switch report.content {
         case .cycle(let result):
             guard accept(result, of: lease, from: worker) else { return }

@@ -1,6 +1,11 @@
 import OrderedCollections
 import SweepModel
 
+struct StageOfDataset: Hashable, Sendable {
+    var stage: String
+    var dataset: DatasetName
+}
+
 extension Coordinator {
     /// Adds the trials of every stage and dataset whose source is complete. A dataset's second
     /// stage starts when its first is complete, not when all datasets' are.
@@ -8,7 +13,12 @@ extension Coordinator {
         guard needsExpansion else { return }
         needsExpansion = false
         for stage in sweep.stages {
-            for dataset in stage.datasets { expand(stage, of: dataset) }
+            for dataset in stage.datasets {
+                let place = StageOfDataset(stage: stage.name, dataset: dataset)
+                guard !expandedStages.contains(place) else { continue }
+                expand(stage, of: dataset)
+                if isExpanded(stage, of: dataset) { expandedStages.insert(place) }
+            }
         }
     }
 

@@ -71,7 +71,7 @@ extension Coordinator {
             AttemptVerdict(lease: lease, verdict: isCurrent(lease, of: worker) ? .adopt : .fence)
         }
         for verdict in verdicts where verdict.verdict == .adopt {
-            leases[verdict.lease.trial]!.renew(until: now.after(options.leaseMs))
+            renewLease(of: verdict.lease.trial, at: now)
         }
         releaseAttempts(of: worker, except: hello.attempts)
         send(
@@ -93,7 +93,7 @@ extension Coordinator {
                 send(.fenced(progress.lease), to: worker)
                 continue
             }
-            leases[progress.lease.trial]!.renew(until: now.after(options.leaseMs))
+            renewLease(of: progress.lease.trial, at: now)
             leases[progress.lease.trial]!.cycle = progress.cycle
             leases[progress.lease.trial]!.epoch = progress.epoch
         }

@@ -1,3 +1,4 @@
+import DequeModule
 import OrderedCollections
 import SweepModel
 import Wire
@@ -92,7 +93,13 @@ public struct Coordinator: Sendable {
     /// The running attempts' leases.
     var leases: OrderedDictionary<TrialID, LeaseState> = [:]
     /// Places in `history.trials` of the trials that wait, the longest first.
-    var queue: [Int] = []
+    var queue: Deque<Int> = []
+    /// Workers that may have free slots, in the order in which they said so.
+    var offers: OrderedSet<WorkerID> = []
+    /// When it is next looked for workers that fell silent.
+    var silenceCheck = Instant(milliseconds: .min)
+    /// No lease ends before this instant; nil where there is none.
+    var earliestLeaseEnd: Instant?
     /// Instants before which a failed trial is not tried again.
     var retryInstants: [TrialID: Instant] = [:]
     /// Workers that reported a dataset missing or damaged; they get none of its trials.
@@ -106,6 +113,8 @@ public struct Coordinator: Sendable {
     var mode = Mode.running
     /// Set when a trial was settled: a stage may have what it waits for.
     var needsExpansion = true
+    /// Stages all of whose trials of a dataset were added.
+    var expandedStages: Set<StageOfDataset> = []
     var stopDeadline: Instant?
     private var timer: Instant?
     private var actions: [Action] = []
@@ -159,8 +168,7 @@ public struct Coordinator: Sendable {
             for cycle in trial.cycles { if let cycle { learnPace(from: cycle) } }
             if let attempt = trial.runningAttempt {
                 // Its worker may have gone on without a coordinator: one full lease to return in.
-                leases[trial.id] = LeaseState(
-                    attempt: attempt, expires: now.after(options.leaseMs))
+                beginLease(attempt, at: now)
             } else if trial.state == .pending {
                 enqueue(index)
             }
@@ -178,7 +186,9 @@ public struct Coordinator: Sendable {
         }
         workers[worker]!.lastHeard = now
         switch message {
-        case .ready(let ready): workers[worker]!.offer(ready)
+        case .ready(let ready):
+            workers[worker]!.offer(ready)
+            offers.append(worker)
         case .heartbeat(let heartbeat): renewLeases(of: worker, heartbeat, at: now)
         case .report(let report): accept(report, from: worker, at: now)
         case .goodbye: dismiss(worker)
@@ -214,11 +224,8 @@ public struct Coordinator: Sendable {
 
     private mutating func updateTimer(at now: Instant) {
         var next = stopDeadline
-        for lease in leases.values { next = min(next ?? lease.deadline, lease.deadline) }
-        for index in queue {
-            guard let retry = retryInstants[history.trials[index].id], retry > now else { continue }
-            next = min(next ?? retry, retry)
-        }
+        if let earliestLeaseEnd { next = min(next ?? earliestLeaseEnd, earliestLeaseEnd) }
+        for retry in retryInstants.values where retry > now { next = min(next ?? retry, retry) }
         if !queue.isEmpty {
             for end in quarantines.values { next = min(next ?? end, end) }
         }

@@ -12,6 +12,8 @@ public struct AttemptHistory: Hashable, Sendable {
 
 /// A trial, as the journal knows it.
 public struct TrialHistory: Hashable, Sendable {
+    /// The configuration's, which is composed anew every time.
+    public let id: TrialID
     public let added: TrialAdded
     /// pending, running, done, failed or cancelled: who is suspected is not journaled.
     public internal(set) var state = TrialState.pending
@@ -25,11 +27,11 @@ public struct TrialHistory: Hashable, Sendable {
     public internal(set) var forgivenAttempts = 0
 
     init(_ added: TrialAdded) {
+        id = added.configuration.id
         self.added = added
         cycles = Array(repeating: nil, count: added.configuration.studyProtocol.cycles)
     }
 
-    public var id: TrialID { added.configuration.id }
     public var configuration: TrialConfiguration { added.configuration }
 
     /// The attempt that holds the lease.
@@ -86,11 +88,11 @@ public struct RunHistory: Sendable {
         case .coordinatorStarted(let epoch): self.epoch = epoch
         case .stepsChosen(let content): choices.append(content)
         case .trialAdded(let content):
-            guard indices[content.configuration.id] == nil else {
-                throw InconsistentRecord(description: "\(content.configuration.id) is added twice")
+            let trial = TrialHistory(content)
+            guard indices.updateValue(trials.count, forKey: trial.id) == nil else {
+                throw InconsistentRecord(description: "\(trial.id) is added twice")
             }
-            indices[content.configuration.id] = trials.count
-            trials.append(TrialHistory(content))
+            trials.append(trial)
             unsettledCount += 1
         case .attemptStarted(let content):
             let index = try known(content.trial)

@@ -10,7 +10,7 @@ struct ImportRule {
     static let all: [ImportRule] = [
         ImportRule("SweepModel", ["Yams"]),
         ImportRule("Wire", ["SweepModel", "FoundationEssentials"]),
-        ImportRule("Coordinator", ["SweepModel", "Wire", "OrderedCollections"]),
+        ImportRule("Coordinator", ["SweepModel", "Wire", "OrderedCollections", "DequeModule"]),
         ImportRule("Agent", ["SweepModel", "Wire"]),
         ImportRule(
             "Simulation",
