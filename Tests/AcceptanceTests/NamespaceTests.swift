@@ -34,7 +34,7 @@ extension Acceptance {
                     in: path, names: [name], address: network.address(ofNode: index),
                     place: network.entry(toNode: index, named: name, hiding: runs))
             }
-            try TinySweep.write(TinySweep.firstStage(epochs: 12), to: folder)
+            try TinySweep.write(TinySweep.firstStage(epochs: 36), to: folder)
             try writeCluster(network, servers, in: folder)
             let launch = try Program.start(
                 ["launch", "tiny.yaml", "--cluster", "lab.yaml"], in: folder,
