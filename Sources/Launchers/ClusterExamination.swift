@@ -1,6 +1,23 @@
 import Foundation
 import SweepModel
 
+/// Where a listener waits now, as the machines of a cluster reach it.
+public struct WaitingEndpoint {
+    public var host: String
+    public var port: UInt16
+    /// The text of a client's certificate that it lets in, good for this examination only.
+    public var certificate: String
+    /// Lets it answer handshakes; called again and again while a machine is asked.
+    public var answer: () -> Void
+
+    public init(host: String, port: UInt16, certificate: String, answer: @escaping () -> Void) {
+        self.host = host
+        self.port = port
+        self.certificate = certificate
+        self.answer = answer
+    }
+}
+
 /// Asks the machines of a cluster file what would stop a sweep there. Unlike a launcher it waits.
 public struct ClusterExamination {
     /// Clocks that differ by more make logs hard to read; leases do not depend on them.
@@ -8,18 +25,26 @@ public struct ClusterExamination {
 
     private let cluster: Cluster
     private let folder: String
+    private let softwareVersion: String
+    private let endpoint: WaitingEndpoint?
 
-    /// - Parameter folder: an existing folder of its own, for scripts and connections.
-    public init(_ cluster: Cluster, folder: String) {
+    /// - Parameters:
+    ///   - folder: an existing folder of its own, for scripts and connections.
+    ///   - softwareVersion: what the machines' programs have to be.
+    ///   - endpoint: nil is none that they need to reach.
+    public init(
+        _ cluster: Cluster, folder: String, softwareVersion: String, endpoint: WaitingEndpoint?
+    ) {
         self.cluster = cluster
         self.folder = folder
+        self.softwareVersion = softwareVersion
+        self.endpoint = endpoint
     }
 
-    /// - Parameter endpoint: where a listener waits now, as the machines reach it; nil is none.
-    public func findings(reaching endpoint: (host: String, port: UInt16)?) -> [Finding] {
+    public func findings() -> [Finding] {
         var findings: [Finding] = []
         for group in cluster.ssh {
-            for host in group.hosts { findings += examine(host, group, reaching: endpoint) }
+            for host in group.hosts { findings += examine(host, group) }
         }
         for group in cluster.slurm { findings += examine(group) }
         if cluster.kubernetes != nil {
@@ -38,6 +63,7 @@ public struct ClusterExamination {
             let run = try CommandRun(command, folder: folder, at: now())
             while true {
                 if let result = run.poll(at: now()) { return result }
+                endpoint?.answer()
                 usleep(20_000)
             }
         } catch {
@@ -47,11 +73,9 @@ public struct ClusterExamination {
 
     // MARK: By ssh
 
-    private func examine(
-        _ host: SSHHost, _ group: SSHGroup, reaching endpoint: (host: String, port: UInt16)?
-    ) -> [Finding] {
+    private func examine(_ host: SSHHost, _ group: SSHGroup) -> [Finding] {
         let commands = SSHCommands(host: host, configPath: group.configPath, folder: folder)
-        let result = run(commands.run(script(group, endpoint), timeoutMs: 120_000))
+        let result = run(commands.run(script(group), timeoutMs: 120_000))
         _ = run(commands.close)
         let label = host.label
         guard result.isSuccess else {
@@ -103,13 +127,19 @@ public struct ClusterExamination {
         return found.findings.map { finding in
             var finding = finding
             finding.machine = label
+            // The coordinator refuses workers of another version.
+            if finding.check == "version",
+                !finding.value.hasPrefix("alsweep \(softwareVersion) for ")
+            {
+                finding.state = .failed
+                finding.value += ", and here is \(softwareVersion)"
+                finding.remedy = "install this version there, or write binary: copy"
+            }
             return finding
         }
     }
 
-    private func script(
-        _ group: SSHGroup, _ endpoint: (host: String, port: UInt16)?
-    ) -> String {
+    private func script(_ group: SSHGroup) -> String {
         var lines = ["echo \"alsweep:clock $(date +%s)\"", "echo \"alsweep:machine $(uname -m)\""]
         if let endpoint {
             lines.append(
@@ -120,10 +150,20 @@ public struct ClusterExamination {
         if case .installed(let path) = group.setup.program {
             let program = shellPath(path)
             let data = group.setup.data.map { " --data " + shellPath($0) } ?? ""
+            var knock = ""
+            if let endpoint {
+                let text = endpoint.certificate
+                lines += ["umask 077", "key=$(mktemp)", "cat >\"$key\" <<'ALSWEEP_KEY'"]
+                lines += [text + (text.hasSuffix("\n") ? "" : "\n") + "ALSWEEP_KEY"]
+                knock =
+                    " --certificate \"$key\" --knock "
+                    + shellWord("tcp://\(endpoint.host):\(endpoint.port)")
+            }
             lines.append(
                 "if command -v \(program) >/dev/null; then echo \"alsweep:doctor "
-                    + "$(\(group.setup.assignments)\(program) doctor --compact \(data) | tr -d '\\n')\""
-                    + "; else echo \"alsweep:missing \"\(program); fi")
+                    + "$(\(group.setup.assignments)\(program) doctor --compact\(data)\(knock)"
+                    + " | tr -d '\\n')\"; else echo \"alsweep:missing \"\(program); fi")
+            if endpoint != nil { lines.append("rm -f \"$key\"") }
         }
         return lines.joined(separator: "\n") + "\n"
     }

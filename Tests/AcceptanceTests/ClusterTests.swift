@@ -138,10 +138,50 @@ extension Acceptance {
             func state(_ machine: String, _ check: String) -> String? {
                 found.findings.first { $0.machine == machine && $0.check == check }?.state
             }
-            for check in ["ssh", "clock", "route", "version", "fashionmnist"] {
+            for check in ["ssh", "clock", "route", "handshake", "version", "fashionmnist"] {
                 #expect(state("node1", check) == "ok", "\(check): \(result.output)")
             }
             #expect(state("node2", "program") == "failed")
+            #expect(result.status == 1)
+
+            // A program of another version, as far as the doctor can tell.
+            let other = folder.path + "/other"
+            try """
+            #!/bin/sh
+            echo '{"schema":1,"findings":[{"machine":"here","check":"version","state":"ok",' \
+                '"value":"alsweep 0.0.1 for x86_64"}]}'
+            """.write(toFile: other, atomically: true, encoding: .utf8)
+            chmod(other, 0o755)
+            try """
+            host: 127.0.0.1
+            workers:
+              - ssh: {hosts: [node1], config: \(server.configPath), binary: \(other)}
+            """.write(toFile: folder.path + "/old.yaml", atomically: true, encoding: .utf8)
+            let old = try Program.run(["doctor", "--cluster", "old.yaml"], in: folder)
+            #expect(old.status == 1 && old.output.contains("alsweep 0.0.1 for x86_64, and here is"))
+        }
+
+        @Test("the doctor tells a handshake that is not answered, and damaged data")
+        func illness() throws {
+            let folder = try TemporaryFolder()
+            _ = try Program.run(["keys", "new", "keys"], in: folder)
+            let source = "/usr/share/datasets/fashion-mnist"
+            for name in try FileManager.default.contentsOfDirectory(atPath: source) {
+                var data = FileManager.default.contents(atPath: "\(source)/\(name)")!
+                // Its last byte but eight is data; after it stands gzip's own checksum.
+                if name.hasPrefix("t10k-images") { data[data.count - 9] ^= 1 }
+                try data.write(to: URL(fileURLWithPath: "\(folder.path)/\(name)"))
+            }
+            let result = try Program.run(
+                [
+                    "doctor", "--data", folder.path, "--knock", "tcp://127.0.0.1:9",
+                    "--certificate", "keys/client.cert", "--output-mode", "json",
+                ], in: folder)
+            let found = try JSONDecoder().decode(
+                DoctorFindings.self, from: Data(result.output.utf8))
+            let states = Dictionary(
+                found.findings.map { ($0.check, $0.state) }, uniquingKeysWith: { $1 })
+            #expect(states["handshake"] == "failed" && states["fashionmnist"] == "warning")
             #expect(result.status == 1)
         }
     }

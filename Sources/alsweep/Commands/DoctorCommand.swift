@@ -9,9 +9,10 @@ struct DoctorCommand: ParsableCommand {
         commandName: "doctor",
         abstract: "What would stop a sweep: here, and on the machines of a cluster file.",
         discussion: """
-            Looks at version, libraries and the kernels they chose, datasets, disk, memory, clock and
-            port; with --cluster also at every machine that ssh reaches, whether it reaches this one,
-            and at Slurm's view of the job. Exit status 1 if a sweep would fail.
+            Looks at version, libraries and the kernels they chose, datasets and their checksums, disk,
+            memory, clock and port; with --cluster also at every machine that ssh reaches, whether its
+            workers would be let in here, and at Slurm's view of the job. Exit status 1 if a sweep \
+            would fail.
             """)
 
     @Option(help: "A cluster file, whose machines are asked, too.", completion: .file())
@@ -32,6 +33,13 @@ struct DoctorCommand: ParsableCommand {
     @Flag(help: .hidden)
     var compact = false
 
+    /// On another machine: where the first doctor listens, and what lets one in there.
+    @Option(help: .hidden)
+    var knock: String?
+
+    @Option(help: .hidden)
+    var certificate: String?
+
     func run() throws {
         let cluster = try cluster.map(readCluster)
         var findings = LocalExamination(search: places.search, runs: runs).findings
@@ -40,6 +48,7 @@ struct DoctorCommand: ParsableCommand {
             endpoint ?? cluster?.bind
                 ?? (cluster?.isLocal == false ? .tcp(host: "*", port: 0) : nil))
         if let port { findings.append(port) }
+        if let knock, let certificate { findings.append(try examineHandshake(knock, certificate)) }
         if let cluster, !cluster.isLocal {
             findings += try examine(cluster, listener)
         }
@@ -49,7 +58,17 @@ struct DoctorCommand: ParsableCommand {
         }
     }
 
-    private func examine(_ cluster: Cluster, _ listener: PortListener?) throws -> [Finding] {
+    private func examineHandshake(_ knock: String, _ certificate: String) throws -> Finding {
+        let endpoint = try Endpoint(knock)
+        let isLetIn = try handshake(with: endpoint, try ClientCertificate(path: certificate))
+        return Finding(
+            "handshake", isLetIn ? .ok : .failed,
+            "\(endpoint): " + (isLetIn ? "keys accepted" : "no handshake within 10 s"),
+            remedy: "open the port in the firewall for more than a first connection, and look "
+                + "whether another program answers there")
+    }
+
+    private func examine(_ cluster: Cluster, _ listener: HandshakeListener?) throws -> [Finding] {
         // A socket's path has to be short.
         var template = Array("/tmp/alsweep-doctor-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
@@ -59,25 +78,33 @@ struct DoctorCommand: ParsableCommand {
             decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let host = cluster.host ?? ProcessInfo.processInfo.hostName
-        return withExtendedLifetime(listener) {
-            ClusterExamination(cluster, folder: folder)
-                .findings(reaching: listener.map { (host, $0.port) })
+        var waiting: WaitingEndpoint?
+        if let listener, case .tcp(_, let port) = listener.endpoint {
+            try listener.certificate.write(to: folder + "/client.cert")
+            waiting = WaitingEndpoint(
+                host: host, port: port,
+                certificate: try String(contentsOfFile: folder + "/client.cert", encoding: .utf8),
+                answer: listener.answer)
         }
+        return ClusterExamination(
+            cluster, folder: folder, softwareVersion: softwareVersion, endpoint: waiting
+        ).findings()
     }
 
     /// Whether the port is free; the listener keeps it for the machines to knock at.
-    private func examinePort(_ endpoint: Endpoint?) -> (Finding?, PortListener?) {
-        guard let endpoint, case .tcp(let host, let port) = endpoint else { return (nil, nil) }
-        let listener = PortListener(host: host, port: port)
-        return (
-            Finding(
-                "port", listener == nil ? .failed : .ok,
-                listener == nil
-                    ? "\(endpoint) cannot be listened on: \(String(cString: strerror(errno)))"
-                    : "\(endpoint) can be listened on",
-                remedy: "another program listens there, or the address is not this machine's: "
-                    + "choose another with --bind"), listener
-        )
+    private func examinePort(_ endpoint: Endpoint?) -> (Finding?, HandshakeListener?) {
+        guard let endpoint, case .tcp = endpoint else { return (nil, nil) }
+        do throws(TransportError) {
+            let listener = try HandshakeListener(at: endpoint)
+            return (Finding("port", .ok, "\(endpoint) can be listened on"), listener)
+        } catch {
+            return (
+                Finding(
+                    "port", .failed, "\(endpoint) cannot be listened on: \(error)",
+                    remedy: "another program listens there, or the address is not this machine's: "
+                        + "choose another with --bind"), nil
+            )
+        }
     }
 
     private func show(_ findings: [Finding]) throws {

@@ -71,8 +71,9 @@ struct LocalExamination {
 
     private func dataset(_ name: DatasetName) -> Finding {
         do throws(DatasetError) {
-            _ = try search.load(name, poolCount: 1, testCount: 1)
-            return Finding(name.rawValue, .ok, "found")
+            let source = try search.source(of: name)
+            _ = try source.verify()
+            return Finding(name.rawValue, .ok, "as published, in \(source.folder)")
         } catch {
             return Finding(
                 name.rawValue, .warning, error.description,
