@@ -113,8 +113,11 @@ struct DispatchBenchmark {
             ])
         let outcome = try service.run()
         let end = fleet.wait()
-        guard outcome == .sweepFinished, end == .exited(0), let first else {
-            throw CommandFailure("the benchmark was stopped, or its workers' process \(end)")
+        guard outcome == .sweepFinished, let first else {
+            throw CommandFailure("stopped before all trials were done", hint: "ask for fewer")
+        }
+        guard end == .exited(0) else {
+            throw CommandFailure("the process of the workers \(end)")
         }
         let waits = try JSONDecoder().decode(
             IdleFleet.Waits.self, from: Data(fleet.readOutput() ?? []))
