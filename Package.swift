@@ -101,7 +101,8 @@ let package = Package(
         library("Transport", ["Wire", "CZeroMQ"]),
         library("BlobTransfer", ["SweepModel", "Wire", "Transport", "Digests"]),
         library("ChildProcess", []),
-        library("Launchers", ["SweepModel", "Transport", "ChildProcess", yams]),
+        library("GPUs", ["SweepModel", "ChildProcess"]),
+        library("Launchers", ["SweepModel", "Transport", "ChildProcess", "GPUs", yams]),
         library(
             "CoordinatorService",
             [
@@ -111,7 +112,8 @@ let package = Package(
         library(
             "WorkerService",
             [
-                "SweepModel", "Wire", "Agent", "Transport", "BlobTransfer", "ChildProcess", logging,
+                "SweepModel", "Wire", "Agent", "Transport", "BlobTransfer", "ChildProcess", "GPUs",
+                logging,
             ]),
         .executableTarget(
             name: "alsweep",
@@ -119,7 +121,7 @@ let package = Package(
                 "SweepModel", "Wire", "Coordinator", "Agent", "Simulation", "Journal",
                 "Transport", "BlobTransfer", "Datasets",
                 "DatasetFetch", "Classifier", "ActiveLearning", "Digests", "Reporting",
-                "CoordinatorService", "WorkerService", "Launchers", "ChildProcess",
+                "CoordinatorService", "WorkerService", "Launchers", "ChildProcess", "GPUs",
                 "CProcessor",
                 argumentParser, logging,
             ],
@@ -151,7 +153,10 @@ let package = Package(
         tests(
             "WorkerService", ["WorkerService", "Agent", "BlobTransfer", "SweepModel", "Wire"]),
         tests(
-            "Launchers", ["Launchers", "SweepModel", "Transport", "Fuzzing", yams], fixtures: true),
+            "Launchers",
+            ["Launchers", "SweepModel", "Transport", "ChildProcess", "GPUs", "Fuzzing", yams],
+            fixtures: true),
+        tests("GPUs", ["GPUs", "SweepModel"]),
         tests("Repository", []),
         tests(
             "Acceptance",

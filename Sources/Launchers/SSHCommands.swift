@@ -1,3 +1,5 @@
+import ChildProcess
+
 /// A name for a socket, whose path has to be short: FNV-1a in hex.
 func shortHash(of text: String) -> String {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -1,3 +1,4 @@
+import ChildProcess
 import SweepModel
 
 /// What is to be done next about a group's jobs.

@@ -1,3 +1,4 @@
+import ChildProcess
 import SweepModel
 import Testing
 

@@ -28,7 +28,9 @@ struct ImportRule {
         ImportRule(
             "BlobTransfer", ["SweepModel", "Wire", "Transport", "Digests"] + standard),
         ImportRule("ChildProcess", standard),
-        ImportRule("Launchers", ["SweepModel", "Transport", "ChildProcess", "Yams"] + standard),
+        ImportRule("GPUs", ["SweepModel", "ChildProcess"] + standard),
+        ImportRule(
+            "Launchers", ["SweepModel", "Transport", "ChildProcess", "GPUs", "Yams"] + standard),
         ImportRule(
             "CoordinatorService",
             [
@@ -39,7 +41,7 @@ struct ImportRule {
         ImportRule(
             "WorkerService",
             [
-                "SweepModel", "Wire", "Agent", "Transport", "BlobTransfer", "ChildProcess",
+                "SweepModel", "Wire", "Agent", "Transport", "BlobTransfer", "ChildProcess", "GPUs",
                 "Logging",
             ] + standard),
         ImportRule(
@@ -49,7 +51,7 @@ struct ImportRule {
                 "BlobTransfer", "Digests", "Datasets", "DatasetFetch", "Classifier",
                 "ActiveLearning", "Reporting",
                 "CoordinatorService", "WorkerService", "Launchers", "Agent", "Simulation",
-                "CProcessor", "ArgumentParser", "Logging",
+                "CProcessor", "GPUs", "ArgumentParser", "Logging",
             ] + standard),
     ]
 
@@ -58,6 +60,7 @@ struct ImportRule {
         "Yams": [
             "SweepFile.swift", "SweepFile+Nodes.swift", "SweepFile+Protocol.swift",
             "ClusterFile.swift", "ClusterFile+Groups.swift", "ClusterFile+Kubernetes.swift",
+            "ClusterFile+GPUs.swift",
             "KubernetesManifest.swift", "KubernetesManifest+Pods.swift",
         ],
         "GRDBSQLite": ["RowReader.swift"],

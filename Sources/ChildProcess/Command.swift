@@ -1,5 +1,5 @@
-import ChildProcess
 import Foundation
+import Glibc
 
 /// A program to be run for its words and its status.
 public struct Command: Hashable, Sendable {
@@ -30,39 +30,27 @@ public struct CommandResult: Hashable, Sendable {
     }
 
     public var isSuccess: Bool { status == 0 }
-
-    /// The values of the lines that a script of ours wrote: `alsweep:NAME VALUE`.
-    func values(_ name: String) -> [String] {
-        output.split(separator: "\n").compactMap { line in
-            let prefix = "alsweep:\(name) "
-            return line.hasPrefix(prefix) ? String(line.dropFirst(prefix.count)) : nil
-        }
-    }
-
-    /// The last line that says something, as an explanation.
-    var lastLine: String {
-        let lines = output.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("alsweep:") }
-        let text = lines.last.map { $0.trimmingCharacters(in: .whitespaces) } ?? ""
-        if !text.isEmpty { return text }
-        return status.map { "it ended with status \($0)" } ?? "it did not answer in time"
-    }
 }
 
 /// A command that is being run. It is asked for its end, and never waited for.
-final class CommandRun {
+public final class CommandRun {
     private static let maximumOutput = 1 << 20
+    /// What is killed ends at once, unless it hangs in the kernel.
+    private static let killDelayMs = 200
 
     private let process: ChildProcess
     private let deadline: Int64
     private let inputPath: String?
     private var output: [UInt8] = []
+    private var hasTold = false
+    /// Whether its process has ended, as far as it was looked.
     private var hasEnded = false
 
-    /// - Parameter folder: where its input is kept while it runs.
-    init(_ command: Command, folder: String, at now: Int64) throws {
+    /// - Parameter folder: where its input is kept while it runs; nil for a command without any.
+    public init(_ command: Command, folder: String? = nil, at now: Int64) throws {
         deadline = now + command.timeoutMs
         var source = "/dev/null"
-        if let input = command.input {
+        if let input = command.input, let folder {
             source = "\(folder)/\(UUID().uuidString)"
             let data = Data(input.utf8)
             guard
@@ -71,6 +59,7 @@ final class CommandRun {
             else { throw CocoaError(.fileWriteUnknown) }
             inputPath = source
         } else {
+            precondition(command.input == nil, "a command's input is kept in a folder")
             inputPath = nil
         }
         // What it says of a failure stands among its output.
@@ -81,10 +70,14 @@ final class CommandRun {
             ] + command.words)
     }
 
-    deinit { kill() }
+    deinit {
+        kill()
+        for _ in 0..<Self.killDelayMs where !isGone { usleep(1_000) }
+    }
 
-    /// Its result if it has ended.
-    func poll(at now: Int64) -> CommandResult? {
+    /// Its result, once, when it has ended, or has had its time and is killed.
+    public func poll(at now: Int64) -> CommandResult? {
+        guard !hasTold else { return nil }
         while let bytes = process.readOutput(), !bytes.isEmpty {
             if output.count < Self.maximumOutput { output += bytes }
         }
@@ -92,6 +85,7 @@ final class CommandRun {
             // What it wrote last may have come since.
             while let bytes = process.readOutput(), !bytes.isEmpty { output += bytes }
             hasEnded = true
+            hasTold = true
             removeInput()
             let status: Int32? = if case .exited(let status) = end { status } else { nil }
             return CommandResult(status: status, output: text)
@@ -103,12 +97,17 @@ final class CommandRun {
 
     private var text: String { String(decoding: output, as: UTF8.self) }
 
-    func kill() {
-        guard !hasEnded else { return }
-        hasEnded = true
-        process.kill(SIGKILL)
-        _ = process.wait()
+    /// Ends it, without a result and without waiting for it.
+    public func kill() {
+        hasTold = true
         removeInput()
+        if !isGone { process.kill(SIGKILL) }
+    }
+
+    /// Whether its process has ended.
+    public var isGone: Bool {
+        if !hasEnded, process.poll() != nil { hasEnded = true }
+        return hasEnded
     }
 
     private func removeInput() {
