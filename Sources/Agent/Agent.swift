@@ -172,7 +172,9 @@ public struct Agent: Sendable {
         case .stop(.sweepFinished): beginStop(.sweepFinished, at: now)
         case .stop(.coordinatorLeaving): leave(at: now)
         case .refused(let reason): beginStop(.refused(reason), at: now)
-        case .hello, .ready, .heartbeat, .report, .goodbye, .command, .commandAnswered: break
+        case .hello, .ready, .heartbeat, .report, .goodbye, .command, .commandAnswered,
+            .workersAsked, .workersTold:
+            break
         }
     }
 

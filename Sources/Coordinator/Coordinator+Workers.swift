@@ -13,6 +13,11 @@ public struct WorkerSession: Hashable, Sendable {
     public internal(set) var freeSlots = 0
     /// Since its last hello.
     var assignmentsSent = 0
+    /// As its last heartbeat told.
+    var gpus: [GPULoad]?
+
+    /// More GPUs than this are taken for a mistake of the worker.
+    static let maximumGPUs = 64
 
     /// An assignment that the worker had not received when it counted takes one of its slots.
     mutating func offer(_ ready: Ready) {
@@ -37,6 +42,27 @@ extension Coordinator {
         return workers.map {
             WorkerLoad(worker: $0.key, slots: $0.value.slots, trials: trials[$0.key] ?? 0)
         }
+    }
+
+    /// For a message: of many thousand workers those that said hello first.
+    private static let maximumTold = 500
+    private static let maximumGPUsTold = 600
+
+    /// The connected workers, in the order of their first hello.
+    public func workersTold(at now: Instant) -> WorkersTold {
+        var told: [WorkerStatus] = []
+        var gpuCount = 0
+        for (load, session) in zip(loads, workers.values) {
+            gpuCount += session.gpus?.count ?? 0
+            guard told.count < Self.maximumTold, gpuCount <= Self.maximumGPUsTold else { break }
+            told.append(
+                WorkerStatus(
+                    worker: load.worker, host: session.host, slots: session.slots,
+                    trials: load.trials,
+                    silentMs: max(0, now.milliseconds - session.lastHeard.milliseconds),
+                    gpus: session.gpus))
+        }
+        return WorkersTold(count: workers.count, workers: told)
     }
 
     /// More slots than this are taken for a mistake of the worker.
@@ -97,6 +123,7 @@ extension Coordinator {
             leases[progress.lease.trial]!.cycle = progress.cycle
             leases[progress.lease.trial]!.epoch = progress.epoch
         }
+        workers[worker]!.gpus = heartbeat.gpus?.prefix(WorkerSession.maximumGPUs).map(\.printable)
         reconcile(worker, heartbeat)
         send(.renewed(heartbeat: heartbeat.number), to: worker)
     }
@@ -151,6 +178,16 @@ extension Coordinator {
             let lease = Lease(trial: state.attempt.trial, attempt: state.attempt.attempt)
             if !held.contains(lease) { endAttempt(lease, .released) }
         }
+    }
+}
+
+extension GPULoad {
+    /// Its names come from elsewhere, and are shown on a terminal.
+    fileprivate var printable: GPULoad {
+        var load = self
+        load.gpu.uuid = gpu.uuid.printable(upTo: 64)
+        load.gpu.name = gpu.name.printable(upTo: 64)
+        return load
     }
 }
 

@@ -193,7 +193,7 @@ public struct Coordinator: Sendable {
         case .report(let report): accept(report, from: worker, at: now)
         case .goodbye: dismiss(worker)
         case .hello, .welcome, .helloWanted, .assign, .acknowledge, .fenced, .renewed, .stop,
-            .refused, .command, .commandAnswered:
+            .refused, .command, .commandAnswered, .workersAsked, .workersTold:
             // A worker never says these.
             send(.refused(reason: "a worker does not send '\(message.type)'"), to: worker)
         }

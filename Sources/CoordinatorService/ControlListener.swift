@@ -8,6 +8,7 @@ import Wire
 final class ControlListener {
     enum Arrival {
         case command(RunCommand, number: UInt64)
+        case workersAsked(number: UInt64)
         case refused(address: String, reason: String)
     }
 
@@ -60,10 +61,10 @@ final class ControlListener {
         return arrivals
     }
 
-    func answer(_ answer: CommandAnswer, command: UInt64) {
-        guard let route = routes.removeValue(forKey: command) else { return }
-        let header = Header(run: "", epoch: 0, worker: WorkerID(""), messageNumber: command)
-        let message = Message.commandAnswered(answer)
+    /// Answers the command, or the question, of that number.
+    func answer(_ message: Message, to number: UInt64) {
+        guard let route = routes.removeValue(forKey: number) else { return }
+        let header = Header(run: "", epoch: 0, worker: WorkerID(""), messageNumber: number)
         _ = socket.send(
             FrameMessage(
                 type: message.type.rawValue, header: header.bytes(), body: message.body()),
@@ -73,13 +74,17 @@ final class ControlListener {
     private func read(_ frames: FrameMessage, from peer: Peer) -> Arrival {
         do {
             let message = try Message(type: frames.type, body: frames.body)
-            guard case .command(let command) = message else {
-                return refused(peer, "a user does not send '\(message.type)'")
+            let number = lastNumber + 1
+            let arrival: Arrival
+            switch message {
+            case .command(let command): arrival = .command(command, number: number)
+            case .workersAsked: arrival = .workersAsked(number: number)
+            default: return refused(peer, "a user does not send '\(message.type)'")
             }
             guard routes.count < Self.openLimit else { return refused(peer, "too many commands") }
-            lastNumber += 1
-            routes[lastNumber] = peer.route
-            return .command(command, number: lastNumber)
+            lastNumber = number
+            routes[number] = peer.route
+            return arrival
         } catch {
             return refused(peer, error.description)
         }

@@ -305,6 +305,9 @@ public final class CoordinatorService {
         for arrival in control.receive() {
             switch arrival {
             case .command(let command, let number): handle(.commanded(command, number: number))
+            case .workersAsked(let number):
+                control.answer(
+                    .workersTold(coordinator.workersTold(at: monotonicNow())), to: number)
             case .refused(let address, let reason): log("not a command", from: address, reason)
             }
         }
@@ -385,7 +388,8 @@ public final class CoordinatorService {
                 case .append: break
                 case .send(let message, let worker): deliver(message, to: worker)
                 case .setTimer(let instant): timer = instant
-                case .answer(let answer, let number): control.answer(answer, command: number)
+                case .answer(let answer, let number):
+                    control.answer(.commandAnswered(answer), to: number)
                 case .finished(let outcome): self.outcome = outcome
                 }
             }

@@ -35,6 +35,8 @@ extension Message {
         case .refused(let reason): return "refused: \(reason)"
         case .command(let command): return "command: \(command)"
         case .commandAnswered(let answer): return "command answered: \(answer.text)"
+        case .workersAsked: return "workers asked"
+        case .workersTold(let told): return "\(told.count) workers told"
         }
     }
 }

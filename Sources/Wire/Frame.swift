@@ -12,7 +12,7 @@ public struct WireVersion: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What this build speaks.
-    public static let current = WireVersion(major: 1, minor: 2)
+    public static let current = WireVersion(major: 1, minor: 3)
 
     /// As people write it: `1.0`.
     public var description: String { "\(major).\(minor)" }

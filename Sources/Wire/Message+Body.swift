@@ -32,6 +32,8 @@ extension Message {
         case .refused: .refused
         case .command: .command
         case .commandAnswered: .commandAnswered
+        case .workersAsked: .workersAsked
+        case .workersTold: .workersTold
         }
     }
 
@@ -44,7 +46,7 @@ extension Message {
         case .report(let content): bodyBytes(content)
         case .goodbye(let content): bodyBytes(content)
         case .welcome(let content): bodyBytes(content)
-        case .helloWanted: bodyBytes(Goodbye())
+        case .helloWanted, .workersAsked: bodyBytes(Goodbye())
         case .assign(let content): bodyBytes(content)
         case .acknowledge(let report): bodyBytes(Numbered(number: report))
         case .fenced(let content): bodyBytes(content)
@@ -53,6 +55,7 @@ extension Message {
         case .refused(let reason): bodyBytes(Reasoned(reason: reason))
         case .command(let command): bodyBytes(command)
         case .commandAnswered(let answer): bodyBytes(answer)
+        case .workersTold(let told): bodyBytes(told)
         }
     }
 
@@ -75,6 +78,8 @@ extension Message {
             case .refused: .refused(reason: try decode(body, as: Reasoned.self).reason)
             case .command: .command(try decode(body))
             case .commandAnswered: .commandAnswered(try decode(body))
+            case .workersAsked: .workersAsked
+            case .workersTold: .workersTold(try decode(body))
             }
     }
 

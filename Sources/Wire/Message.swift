@@ -9,6 +9,7 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     case report = 4
     case goodbye = 5
     case command = 32
+    case workersAsked = 33
     case welcome = 65
     case helloWanted = 66
     case assign = 67
@@ -18,6 +19,7 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     case stop = 71
     case refused = 72
     case commandAnswered = 96
+    case workersTold = 97
 }
 
 public enum Message: Hashable, Sendable {
@@ -56,6 +58,9 @@ public enum Message: Hashable, Sendable {
     case command(RunCommand)
     /// What came of the command; what it changed is on disk.
     case commandAnswered(CommandAnswer)
+    /// Which workers are connected, and what do they do? Changes nothing. Since version 1.3.
+    case workersAsked
+    case workersTold(WorkersTold)
 }
 
 /// What came of a user's command.
@@ -160,15 +165,21 @@ public struct Heartbeat: Codable, Hashable, Sendable {
     public var assignmentsReceived: Int
     /// Every attempt it holds.
     public var attempts: [AttemptProgress]
+    /// Its GPUs, if it runs trials on some; nil in messages before version 1.3.
+    public var gpus: [GPULoad]?
 
-    public init(number: UInt64, assignmentsReceived: Int, attempts: [AttemptProgress]) {
+    public init(
+        number: UInt64, assignmentsReceived: Int, attempts: [AttemptProgress],
+        gpus: [GPULoad]? = nil
+    ) {
         self.number = number
         self.assignmentsReceived = assignmentsReceived
         self.attempts = attempts
+        self.gpus = gpus
     }
 
     enum CodingKeys: String, CodingKey {
-        case number, attempts
+        case number, attempts, gpus
         case assignmentsReceived = "assignments_received"
     }
 }

@@ -9,6 +9,8 @@ import Wire
 struct RunControl {
     /// The coordinator gets so long to answer.
     private static let answerDelay = 15.0
+    /// A question changes nothing: not to have an answer is no failure.
+    private static let questionDelay = 3.0
     private static let pollIntervalMs = 100
 
     let folder: RunFolder
@@ -57,19 +59,55 @@ struct RunControl {
         return answer.text
     }
 
+    /// The workers that are connected to the coordinator at work on the run.
+    ///
+    /// - Returns: nil if none is at work, or it takes no questions from this user.
+    func workers() -> WorkersTold? {
+        guard let endpoint = try? liveEndpoint(),
+            let certificate = try? ClientCertificate(path: folder.controlCertificate),
+            case .told(.workersTold(let told)) = try? Self.exchange(
+                .workersAsked, at: endpoint, certificate: certificate, delay: Self.questionDelay,
+                waitsForListener: false)
+        else { return nil }
+        return told
+    }
+
     private static func ask(
         _ command: RunCommand, at endpoint: Endpoint, certificate: ClientCertificate
     ) throws -> CommandAnswer {
+        let message = Message.command(command)
+        let end = try exchange(
+            message, at: endpoint, certificate: certificate, delay: answerDelay,
+            waitsForListener: true)
+        if case .told(.commandAnswered(let answer)) = end { return answer }
+        let isSent = if case .silent(isSent: true) = end { true } else { false }
+        throw CommandFailure(
+            "the coordinator at \(endpoint) did not answer"
+                + (isSent ? "; the command may have been carried out" : ""),
+            hint: "give the command on the coordinator's machine, and look at `alsweep status`")
+    }
+
+    private enum Exchange {
+        case told(Message)
+        case silent(isSent: Bool)
+    }
+
+    /// Sends a message and waits for one answer.
+    ///
+    /// - Parameter waitsForListener: whether somebody may begin to listen there meanwhile.
+    private static func exchange(
+        _ message: Message, at endpoint: Endpoint, certificate: ClientCertificate, delay: Double,
+        waitsForListener: Bool
+    ) throws -> Exchange {
         let socket = try DealerSocket(context: try Context(), security: .curve(certificate))
         let monitor = try socket.monitor()
         try socket.connect(to: endpoint)
         var loop = PollLoop()
         let watch = loop.watch(socket)
-        let message = Message.command(command)
         let header = Header(run: "", epoch: 0, worker: WorkerID(""), messageNumber: 1)
         let frames = FrameMessage(
             type: message.type.rawValue, header: header.bytes(), body: message.body())
-        let deadline = Date(timeIntervalSinceNow: answerDelay)
+        let deadline = Date(timeIntervalSinceNow: delay)
         var isSent = false
         while Date() < deadline {
             if !isSent {
@@ -83,13 +121,12 @@ struct RunControl {
                 }
             }
             if try loop.wait(timeoutMs: pollIntervalMs).contains(watch),
-                case .message(let frames) = socket.receive(),
-                case .commandAnswered(let answer) = try Message(
-                    type: frames.type, body: frames.body)
+                case .message(let frames) = socket.receive()
             {
-                return answer
+                return .told(try Message(type: frames.type, body: frames.body))
             }
             while let event = monitor.next() {
+                if case .retried = event, !waitsForListener { return .silent(isSent: isSent) }
                 guard case .handshakeFailed(_, let failure) = event, failure.isFinal else {
                     continue
                 }
@@ -100,9 +137,6 @@ struct RunControl {
                         + "that does")
             }
         }
-        throw CommandFailure(
-            "the coordinator at \(endpoint) did not answer"
-                + (isSent ? "; the command may have been carried out" : ""),
-            hint: "give the command on the coordinator's machine, and look at `alsweep status`")
+        return .silent(isSent: isSent)
     }
 }

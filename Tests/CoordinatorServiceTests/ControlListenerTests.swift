@@ -46,10 +46,14 @@ private final class Control {
             _ = authenticator.answerRequests()
             for arrival in listener.receive() {
                 arrivals.append(arrival)
-                guard case .command(_, let number) = arrival else {
-                    return (arrivals, nil, false)
+                switch arrival {
+                case .command(_, let number):
+                    let answer = CommandAnswer(isDone: true, text: "so be it")
+                    listener.answer(.commandAnswered(answer), to: number)
+                case .workersAsked(let number):
+                    listener.answer(.workersTold(WorkersTold(count: 0, workers: [])), to: number)
+                case .refused: return (arrivals, nil, false)
                 }
-                listener.answer(CommandAnswer(isDone: true, text: "so be it"), command: number)
             }
             if case .message(let frames) = socket.receive() {
                 return (arrivals, try Message(type: frames.type, body: frames.body), false)
@@ -77,6 +81,9 @@ func ownerCommands() throws {
         return
     }
     #expect(answer == .commandAnswered(CommandAnswer(isDone: true, text: "so be it")))
+    #expect(
+        try control.exchange(.workersAsked, as: .curve(certificate)).answer
+            == .workersTold(WorkersTold(count: 0, workers: [])))
 }
 
 @Test("without a key, with an unknown one, a worker's or a revoked one no command gets in")

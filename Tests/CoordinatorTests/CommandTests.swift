@@ -169,3 +169,31 @@ func inconsistentCommands() throws {
         #expect(throws: InconsistentRecord.self) { try RunHistory(scene.records + [record]) }
     }
 }
+
+@Test("a user is told the connected workers with the GPUs of their last heartbeat")
+func workersAreTold() {
+    var scene = Scene()
+    scene.join("a", slots: 2)
+    scene.join("b")
+    scene.ready("a", received: 0)
+    let lease = scene.assigned[0]
+    let load = GPULoad(
+        gpu: GPU(
+            index: 0, uuid: "GPU-1", name: "H\u{1B}[2J100", memoryTotalMiB: 100, memoryUsedMiB: 7,
+            memoryFreeMiB: 93, utilisationPercent: 50), trials: 1, slots: 2)
+    scene.now = 5_000
+    scene.hear(
+        .heartbeat(
+            Heartbeat(
+                number: 1, assignmentsReceived: 1,
+                attempts: [AttemptProgress(lease: lease, cycle: 1, epoch: 0)],
+                gpus: Array(repeating: load, count: 100))))
+    let told = scene.coordinator.workersTold(at: Instant(milliseconds: 6_000))
+    #expect(told.count == 2)
+    #expect(told.workers.map(\.host) == ["host-a", "host-b"])
+    #expect(told.workers.map(\.trials) == [1, 0])
+    #expect(told.workers.map(\.silentMs) == [1_000, 6_000])
+    #expect(told.workers[0].gpus?.count == 64, "more are taken for a mistake")
+    #expect(told.workers[0].gpus?[0].gpu.name == "H[2J100", "without what moves a cursor")
+    #expect(told.workers[1].gpus == nil)
+}

@@ -13,6 +13,12 @@ private let configuration = TrialConfiguration(
     dataset: .cifar100, strategy: .dqn(gradientSteps: 100), seed: .max,
     studyProtocol: StudyProtocol())
 
+private let gpuLoad = GPULoad(
+    gpu: GPU(
+        index: 1, uuid: "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", name: "NVIDIA H100",
+        memoryTotalMiB: 81_559, memoryUsedMiB: 600, utilisationPercent: 98),
+    trials: 1, slots: 3)
+
 /// One of every type at least.
 let everyMessage: [Message] = [
     .hello(
@@ -42,6 +48,16 @@ let everyMessage: [Message] = [
     .command(.pause(withdraws: true)), .command(.resume), .command(.cancel(.named([lease.trial]))),
     .command(.retry(.all, withCancelled: false)),
     .commandAnswered(CommandAnswer(isDone: false, text: "no", hint: "do")),
+    .heartbeat(Heartbeat(number: 5, assignmentsReceived: 0, attempts: [], gpus: [gpuLoad])),
+    .workersAsked,
+    .workersTold(
+        WorkersTold(
+            count: 2,
+            workers: [
+                WorkerStatus(
+                    worker: WorkerID("w"), host: "h", slots: 3, trials: 1, silentMs: 9,
+                    gpus: [gpuLoad])
+            ])),
 ]
 
 @Test("every message comes back from its bytes")
@@ -52,6 +68,18 @@ func roundTrip() throws {
         #expect(read == message)
         #expect(read.body() == message.body())
     }
+}
+
+@Test("a heartbeat of a version before GPUs is read, and one with fields to come")
+func heartbeatOfOtherVersions() throws {
+    let old = #"{"assignments_received":0,"attempts":[],"number":1}"#
+    let new = #"{"assignments_received":0,"attempts":[],"number":1,"gpus":[],"to_come":[{"a":1}]}"#
+    #expect(
+        try Message(type: MessageType.heartbeat.rawValue, body: Array(old.utf8))
+            == .heartbeat(Heartbeat(number: 1, assignmentsReceived: 0, attempts: [])))
+    #expect(
+        try Message(type: MessageType.heartbeat.rawValue, body: Array(new.utf8))
+            == .heartbeat(Heartbeat(number: 1, assignmentsReceived: 0, attempts: [], gpus: [])))
 }
 
 @Test("a header comes back from its bytes")

@@ -1,11 +1,16 @@
 import ArgumentParser
 import Foundation
 import SweepModel
+import Wire
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "How far a run is: trials by state, and each trial's cycle.")
+        abstract: "How far a run is: trials by state, each trial's cycle, the workers, their GPUs.",
+        discussion: """
+            The workers are told by the coordinator that is at work on the run, to the user who launched
+            it; what they say of their GPUs is as old as their last heartbeat.
+            """)
 
     @Argument(
         help: ArgumentHelp("The run's folder. Default: the newest run.", valueName: "run"),
@@ -21,13 +26,17 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         let reading = try RunReading(try Runs.find(folder, root: runs))
         switch outputMode {
-        case .human: printTable(reading)
-        case .json: try printJSON(StatusOutput(reading))
+        case .human: printTable(reading, workers(of: reading))
+        case .json: try printJSON(StatusOutput(reading, workers(of: reading)))
         case .quiet: break
         }
     }
 
-    private func printTable(_ reading: RunReading) {
+    private func workers(of reading: RunReading) -> WorkersTold? {
+        reading.history.unsettledCount == 0 ? nil : RunControl(folder: reading.folder).workers()
+    }
+
+    private func printTable(_ reading: RunReading, _ workers: WorkersTold?) {
         let trials = reading.history.trials
         let counts = TrialState.allCases.map { state in (state, trials.count { $0.state == state })
         }
@@ -44,6 +53,7 @@ struct StatusCommand: ParsableCommand {
                 "  \(name)  \(trial.state.rawValue)  \(done)/\(trial.cycles.count) cycles\(host)\(reason)"
             )
         }
+        for line in workers?.lines ?? [] { print(line) }
         let isPaused = reading.history.isPaused
         let verb =
             reading.history.unsettledCount == 0 ? "collect" : isPaused ? "resume" : "launch"
@@ -85,8 +95,11 @@ private struct StatusOutput: Encodable {
     var sweep: String
     var paused: Bool
     var trials: [Trial]
+    /// Those that are connected; null where no coordinator told.
+    var workers: [WorkerStatus]?
 
-    init(_ reading: RunReading) {
+    init(_ reading: RunReading, _ workers: WorkersTold?) {
+        self.workers = workers?.workers
         run = reading.folder.path
         sweep = reading.sweep.name
         paused = reading.history.isPaused
