@@ -9,13 +9,16 @@ public enum AgentEvent: Sendable {
     case childEnded(Lease, fault: (kind: FailureKind, message: String)?)
     /// The user or the system wants the worker to stop.
     case stopRequested
+    /// What the driver tells of the machine's GPUs, the worker's among them.
+    case gpusSeen([GPU])
     /// Time has passed.
     case ticked
 }
 
 public enum AgentAction: Hashable, Sendable {
     case send(Message)
-    case start(Assignment)
+    /// On a GPU, if the worker has some.
+    case start(Assignment, on: GPU?)
     /// The process saves what it has and ends.
     case stop(Lease)
     /// The process ends at once.
@@ -75,11 +78,13 @@ public struct Agent: Sendable {
         public var idleExitMs: Int64
         /// It ends after so long, and begins no cycle that it could not finish before; nil is never.
         public var walltimeMs: Int64?
+        /// Its slots are those of its GPUs; nil runs the trials on processors.
+        public var gpus: GPUOptions?
 
         public init(
             host: String, slots: Int, softwareVersion: String, offers: [ComputingOffer],
             leavesWithCoordinator: Bool, connectDelayMs: Int64, idleExitMs: Int64,
-            walltimeMs: Int64? = nil
+            walltimeMs: Int64? = nil, gpus: GPUOptions? = nil
         ) {
             self.host = host
             self.slots = slots
@@ -89,6 +94,7 @@ public struct Agent: Sendable {
             self.connectDelayMs = connectDelayMs
             self.idleExitMs = idleExitMs
             self.walltimeMs = walltimeMs
+            self.gpus = gpus
         }
     }
 
@@ -118,6 +124,9 @@ public struct Agent: Sendable {
     var hangMs = Self.defaultHangMs
     var lastEvent: Int64
     private var assignmentsReceived = 0
+    /// As the coordinator knows it.
+    private var offeredSlots = 0
+    private var gpuSlots: GPUSlots?
     private var nextReport: UInt64 = 1
     private var nextHeartbeat: UInt64 = 1
     private var lastHello: Int64?
@@ -138,11 +147,13 @@ public struct Agent: Sendable {
         lastReportSent = now
         lastHeard = now
         end = options.walltimeMs.map { now + $0 }
+        gpuSlots = options.gpus.map { GPUSlots($0, at: now) }
     }
 
     public mutating func handle(_ event: AgentEvent, at now: Int64) -> [AgentAction] {
         actions = []
         passTime(until: now)
+        gpuSlots?.passTime(until: now)
         switch event {
         case .received(let message):
             lastHeard = now
@@ -150,6 +161,9 @@ public struct Agent: Sendable {
         case .childSaid(let line, let lease): hear(line, lease, at: now)
         case .childEnded(let lease, let fault): end(lease, fault, at: now)
         case .stopRequested: beginStop(.stopped, at: now)
+        case .gpusSeen(let gpus):
+            gpuSlots?.see(gpus, at: now)
+            offerSlots(at: now)
         case .ticked: break
         }
         if let end, now >= end { beginStop(.stopped, at: now) }
@@ -165,7 +179,7 @@ public struct Agent: Sendable {
         switch message {
         case .welcome(let welcome): accept(welcome, at: now)
         case .helloWanted: sayHello(at: now)
-        case .assign(let assignment): accept(assignment)
+        case .assign(let assignment): accept(assignment, at: now)
         case .acknowledge(let number): forgetReport(number)
         case .fenced(let lease): abandon(lease)
         case .renewed: break
@@ -200,27 +214,43 @@ public struct Agent: Sendable {
         assignmentsReceived = 0
         for verdict in welcome.verdicts where verdict.verdict == .fence { abandon(verdict.lease) }
         repeatReports(at: now)
-        offerSlots()
+        offeredSlots = 0
+        offerSlots(at: now)
     }
 
-    private mutating func accept(_ assignment: Assignment) {
+    private mutating func accept(_ assignment: Assignment, at now: Int64) {
         // Between a hello and its welcome the coordinator takes what it assigned for lost.
         guard isWelcome else { return }
         // One that comes twice must not run twice: two processes would share a checkpoint.
         guard index(of: assignment.lease) == nil else { return }
         assignmentsReceived += 1
-        guard stopBegan == nil, freeSlots > 0 else { return }
+        offeredSlots = max(0, offeredSlots - 1)
+        guard stopBegan == nil, slotsWithoutTrial > 0 else { return }
+        var gpu: GPU?
+        if gpuSlots != nil {
+            gpu = gpuSlots!.enter(assignment.lease, at: now)
+            // Somebody else has taken the memory since it was offered: the trial goes elsewhere now.
+            guard gpu != nil else { return report(.released, of: assignment.lease, at: now) }
+        }
         attempts.append(AgentAttempt(assignment: assignment))
-        actions.append(.start(assignment))
+        actions.append(.start(assignment, on: gpu))
     }
 
-    private mutating func offerSlots() {
-        guard isWelcome, stopBegan == nil, freeSlots > 0 else { return }
+    private mutating func offerSlots(at now: Int64) {
+        guard isWelcome, stopBegan == nil else { return }
+        let free = freeSlots(at: now)
+        // A GPU that has no room any more takes its offer back.
+        guard free > 0 || (gpuSlots != nil && offeredSlots > 0) else { return }
+        offeredSlots = free
         actions.append(
-            .send(.ready(Ready(freeSlots: freeSlots, assignmentsReceived: assignmentsReceived))))
+            .send(.ready(Ready(freeSlots: free, assignmentsReceived: assignmentsReceived))))
     }
 
-    private var freeSlots: Int { options.slots - attempts.count { $0.isAlive } }
+    private var slotsWithoutTrial: Int { options.slots - attempts.count { $0.isAlive } }
+
+    private func freeSlots(at now: Int64) -> Int {
+        min(slotsWithoutTrial, gpuSlots?.vacancies(at: now) ?? .max)
+    }
 
     /// Hellos until welcome, heartbeats after it, reports until acknowledged.
     private mutating func keepTouch(at now: Int64) {
@@ -237,15 +267,15 @@ public struct Agent: Sendable {
         }
         if now - lastHeartbeat >= heartbeatMs {
             lastHeartbeat = now
-            sendHeartbeat()
-            offerSlots()
+            sendHeartbeat(at: now)
+            offerSlots(at: now)
         }
         if !reports.isEmpty, now - lastReportSent >= Self.repeatIntervalMs {
             repeatReports(at: now)
         }
     }
 
-    private mutating func sendHeartbeat() {
+    private mutating func sendHeartbeat(at now: Int64) {
         let progress = attempts.filter { !$0.isAbandoned }.map {
             AttemptProgress(lease: $0.assignment.lease, cycle: $0.cycle, epoch: $0.epoch)
         }
@@ -254,7 +284,7 @@ public struct Agent: Sendable {
                 .heartbeat(
                     Heartbeat(
                         number: nextHeartbeat, assignmentsReceived: assignmentsReceived,
-                        attempts: progress))))
+                        attempts: progress, gpus: gpuSlots?.loads(at: now)))))
         nextHeartbeat += 1
     }
 
@@ -300,7 +330,9 @@ public struct Agent: Sendable {
         case .progress(let cycle, let epoch):
             attempts[index].cycle = cycle
             attempts[index].epoch = epoch
+            if epoch > 0 { gpuSlots?.settle(lease, at: now) }
         case .cycle(let result):
+            gpuSlots?.settle(lease, at: now)
             report(.cycle(result), of: lease, at: now)
             giveBack(index, ifTooLongAfter: result, at: now)
         case .finished(let digest):
@@ -308,8 +340,22 @@ public struct Agent: Sendable {
             report(.finished(modelDigest: digest), of: lease, at: now)
         case .failed(let kind, let message):
             attempts[index].hasReportedEnd = true
-            report(.failed(kind: kind, message: message), of: lease, at: now)
+            report(failure(kind, message, of: lease, at: now), of: lease, at: now)
         }
+    }
+
+    /// A trial that lacked memory on a GPU that it had to itself is too large for it; on one that it
+    /// shared it is tried again.
+    private mutating func failure(
+        _ kind: FailureKind, _ message: String, of lease: Lease, at now: Int64
+    ) -> ReportContent {
+        guard kind == .outOfGPUMemory, let gpu = gpuSlots?.lackMemory(lease, at: now) else {
+            return .failed(kind: kind, message: message)
+        }
+        let size = gpu.memoryTotalMiB.map { " with its \($0) MiB" } ?? ""
+        return .failed(
+            kind: .outOfMemory,
+            message: "\(message); it had GPU \(gpu.index) (\(gpu.name))\(size) to itself")
     }
 
     private mutating func end(
@@ -320,13 +366,14 @@ public struct Agent: Sendable {
         if !attempts[index].isAbandoned, !attempts[index].hasReportedEnd {
             attempts[index].hasReportedEnd = true
             if let fault, stopBegan == nil {
-                report(.failed(kind: fault.kind, message: fault.message), of: lease, at: now)
+                report(failure(fault.kind, fault.message, of: lease, at: now), of: lease, at: now)
             } else {
                 report(.released, of: lease, at: now)
             }
         }
+        gpuSlots?.leave(lease)
         removeIfEnded(lease)
-        offerSlots()
+        offerSlots(at: now)
     }
 
     /// The lease is another's: the process stops, its reports are forgotten.

@@ -141,7 +141,7 @@ extension Coordinator {
         if workersWithoutData[trial.configuration.dataset]?.contains(worker) ?? false {
             return false
         }
-        let failedWorkers = trial.blamedFailures.map(\.started.worker)
+        let failedWorkers = trial.failedWorkers
         guard failedWorkers.contains(worker) else { return true }
         return !workers.contains {
             $0.value.freeSlots > 0 && !failedWorkers.contains($0.key)

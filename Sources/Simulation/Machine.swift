@@ -16,6 +16,9 @@ struct Machine: Sendable, CustomStringConvertible {
     var sharesFolder = true
     /// Its worker ends after so long.
     var walltimeMs: Int64?
+    /// Its trials run on so many GPUs; none is on processors.
+    var gpuCount = 0
+    var slotsPerGPU = 1
     /// How far its clock's rate is off.
     var driftPerMillion: Int64 = 0
 
@@ -26,6 +29,11 @@ struct Machine: Sendable, CustomStringConvertible {
         isCoordinators = index == 0 && draws.flip()
         sharesFolder = draws.flip()
         driftPerMillion = draws.milliseconds(in: -50_000...50_000)
+        if draws.happens(perMille: 250) {
+            gpuCount = draws.number(in: 1...2)
+            slotsPerGPU = draws.number(in: 1...3)
+            slots = gpuCount * slotsPerGPU
+        }
         guard mayBeBad else { return }
         slowness = draws.pick([1, 1, 1, 3, 10])
         lackedDataset = draws.happens(perMille: 200) ? draws.pick([.fashionmnist, .cifar10]) : nil
@@ -52,6 +60,7 @@ struct Machine: Sendable, CustomStringConvertible {
 
     var description: String {
         var words = ["\(slots) slots", "clock \(driftPerMillion) ppm off"]
+        if gpuCount > 0 { words.append("\(slotsPerGPU) on each of \(gpuCount) GPUs") }
         if slowness > 1 { words.append("\(slowness) times as slow") }
         if let lackedDataset { words.append("lacks \(lackedDataset.rawValue)") }
         if isLiar { words.append("lies") }
@@ -107,6 +116,7 @@ enum Fault: String, CaseIterable, Sendable {
     case trialCrash = "trial crash"
     case trialHang = "trial hang"
     case partition = "partition"
+    case gpuMemory = "GPU memory"
     case userCommand = "user command"
 }
 

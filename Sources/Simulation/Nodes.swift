@@ -47,6 +47,8 @@ struct WorkerNode {
     /// Of the last welcome.
     var epoch = 0
     var children: [Child] = []
+    /// Of each GPU: as much memory as so many trials need is somebody else's.
+    var takenMemory: [Int] = []
     /// Cycles in the checkpoints of its scratch folder.
     var checkpoints: [TrialID: Int] = [:]
     /// Messages are lost until then.
@@ -58,6 +60,7 @@ struct WorkerNode {
 struct Child {
     let serial: Int
     let assignment: Assignment
+    let gpu: Int?
     var cycle = 0
     var isStopping = false
     /// It does nothing any more, whatever it is told.

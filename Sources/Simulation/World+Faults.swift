@@ -55,6 +55,7 @@ extension World {
         case .trialCrash: failTrial(on: node)
         case .trialHang: hangTrial(on: node)
         case .partition: cut()
+        case .gpuMemory: takeMemory(on: node)
         case .userCommand: command()
         }
     }
@@ -142,6 +143,7 @@ extension World {
         for node in workers.indices {
             let isBad = workers[node].machine.isBad
             workers[node].machine = workers[node].machine.mended
+            workers[node].takenMemory = workers[node].takenMemory.map { _ in 0 }
             if isBad { endWorker(node, "is taken away and mended") }
             plan(.workerStart(node: node), afterUpTo: 10_000)
         }

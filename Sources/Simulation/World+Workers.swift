@@ -26,13 +26,14 @@ extension World {
                 offers: [ComputingOffer(engine: .onednn, precision: .float32)],
                 leavesWithCoordinator: machine.isCoordinators,
                 connectDelayMs: scenario.connectDelayMs, idleExitMs: scenario.idleExitMs,
-                walltimeMs: machine.walltimeMs),
+                walltimeMs: machine.walltimeMs, gpus: gpuOptions(node)),
             at: workers[node].clock.milliseconds(at: now))
         trace.note(now, workers[node].id.rawValue, "starts")
         tick(node)
     }
 
     mutating func tick(_ node: Int) {
+        lookAtGPUs(of: node)
         handle(.ticked, at: node)
         guard let agent = workers[node].agent else { return }
         // Often enough for what it may have to do next; the real shell asks four times a second.
@@ -61,7 +62,7 @@ extension World {
         for action in actions {
             switch action {
             case .send(let message): send(message, from: node)
-            case .start(let assignment): start(assignment, at: node)
+            case .start(let assignment, let gpu): start(assignment, on: gpu, at: node)
             case .stop(let lease): stop(lease, at: node)
             case .kill(let lease): kill(lease, at: node)
             case .exit(let reason): return endWorker(node, "ends: \(reason)")
@@ -95,7 +96,7 @@ extension World {
 
     // MARK: Trials
 
-    private mutating func start(_ assignment: Assignment, at node: Int) {
+    private mutating func start(_ assignment: Assignment, on gpu: GPU?, at node: Int) {
         let lease = assignment.lease
         if workers[node].children.contains(where: { $0.assignment.lease == lease }) {
             return checker.fail(
@@ -105,11 +106,19 @@ extension World {
             return checker.fail(
                 .fencing, "\(workers[node].id) runs more trials than it has slots", at: now)
         }
+        let machine = workers[node].machine
+        let there = workers[node].children.count { $0.gpu == gpu?.index }
+        if (gpu == nil) != (machine.gpuCount == 0) || (gpu != nil && there >= machine.slotsPerGPU) {
+            return checker.fail(
+                .fencing, "\(workers[node].id) runs more trials on a GPU than it has slots", at: now
+            )
+        }
         if draws.happens(perMille: rates.startFailurePerMille) {
             return handle(.childEnded(lease, fault: (.disk, "no process")), at: node)
         }
         nextChild += 1
-        workers[node].children.append(Child(serial: nextChild, assignment: assignment))
+        workers[node].children.append(
+            Child(serial: nextChild, assignment: assignment, gpu: gpu?.index))
         plan(step: .begin, node, nextChild, afterUpTo: 3_000)
     }
 
@@ -148,7 +157,7 @@ extension World {
         switch step {
         case .end: end(serial, lease, at: node, fault: nil)
         case .fail(let kind):
-            if kind == .disk {
+            if kind == .disk || kind == .outOfGPUMemory {
                 handle(.childSaid(.failed(kind: kind, message: "no space"), lease), at: node)
                 end(serial, lease, at: node, fault: nil)
             } else {
@@ -170,6 +179,9 @@ extension World {
         if workers[node].machine.lackedDataset == child.configuration.dataset {
             handle(.childSaid(.failed(kind: .data, message: "no dataset"), lease), at: node)
             return end(child.serial, lease, at: node, fault: nil)
+        }
+        if lacksMemory(on: child.gpu, of: node) {
+            return advance(node, child.serial, .fail(.outOfGPUMemory))
         }
         let saved =
             workers[node].machine.sharesFolder

@@ -44,7 +44,8 @@ struct World {
                 machine: machine,
                 clock: NodeClock(
                     at: 0, reading: draws.milliseconds(in: 0...7_200_000),
-                    driftPerMillion: machine.driftPerMillion))
+                    driftPerMillion: machine.driftPerMillion),
+                takenMemory: Array(repeating: 0, count: machine.gpuCount))
         }
         self.draws = draws
         network = scenario.network

@@ -150,10 +150,17 @@ public enum AttemptEnd: Codable, Hashable, Sendable {
     /// Whether the trial is to blame, and not a machine or a network.
     public var countsAgainstTrial: Bool {
         switch self {
-        case .failed(kind: .disk, _), .failed(kind: .data, _), .expired, .released, .withdrawn:
+        case .failed(kind: .disk, _), .failed(kind: .data, _), .failed(kind: .outOfGPUMemory, _),
+            .expired, .released, .withdrawn:
             false
         case .failed: true
         }
+    }
+
+    /// Whether the trial is better tried elsewhere, if there is a place.
+    var speaksAgainstWorker: Bool {
+        if case .failed(kind: .outOfGPUMemory, _) = self { return true }
+        return countsAgainstTrial
     }
 }
 

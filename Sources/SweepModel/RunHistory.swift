@@ -47,6 +47,12 @@ public struct TrialHistory: Hashable, Sendable {
     public var blamedFailures: [AttemptHistory] {
         attempts.dropFirst(forgivenAttempts).filter { $0.end?.countsAgainstTrial ?? false }
     }
+
+    /// Workers on which an attempt failed since the last retry.
+    public var failedWorkers: [WorkerID] {
+        attempts.dropFirst(forgivenAttempts).filter { $0.end?.speaksAgainstWorker ?? false }
+            .map(\.started.worker)
+    }
 }
 
 /// The fold over a run's records that every reader starts from.

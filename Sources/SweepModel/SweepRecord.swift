@@ -5,6 +5,8 @@ public enum FailureKind: String, Codable, CaseIterable, Hashable, Sendable {
     /// The trial's process ended by a signal or an unknown exit status.
     case crash
     case outOfMemory = "out_of_memory"
+    /// Its GPU's memory ran out; the process said so itself.
+    case outOfGPUMemory = "out_of_gpu_memory"
     case timeout
     /// Its process lived and did nothing for long.
     case hung

@@ -18,6 +18,7 @@ struct FileTraffic {
     /// An assignment whose process has not started yet.
     struct Preparation {
         let assignment: Assignment
+        var gpu: GPU?
         let folder: RunFolder
         var tickets: [BlobTicket]
         let begin: Int64

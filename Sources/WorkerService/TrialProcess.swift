@@ -24,8 +24,10 @@ final class TrialProcess {
     /// What it said of its own failure.
     private(set) var reportedFault: String?
 
+    /// - Parameter gpu: the only one that the process sees, by its UUID: the numbers that CUDA counts
+    ///   in are not the driver's on every machine.
     init(
-        _ assignment: Assignment, folder: RunFolder, settings: WorkerSettings,
+        _ assignment: Assignment, on gpu: GPU?, folder: RunFolder, settings: WorkerSettings,
         watch: (Int32) -> Watch
     ) throws(SpawnError) {
         lease = assignment.lease
@@ -34,7 +36,8 @@ final class TrialProcess {
         logPath = folder.log(of: lease.trial, attempt: lease.attempt)
         process = try ChildProcess(
             program: ChildProcess.itself, arguments: ["trial"],
-            environment: settings.environment, log: logPath)
+            environment: settings.environment
+                + (gpu.map { [("CUDA_VISIBLE_DEVICES", $0.uuid)] } ?? []), log: logPath)
         self.watch = watch(process.output)
         let task = ChildTask(
             configuration: assignment.configuration,

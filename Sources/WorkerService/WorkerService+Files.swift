@@ -39,7 +39,7 @@ extension WorkerService {
     }
 
     /// Fetches what the trial needs and this machine lacks; its process starts when all has come.
-    func prepare(_ assignment: Assignment, in folder: RunFolder) -> Bool {
+    func prepare(_ assignment: Assignment, on gpu: GPU?, in folder: RunFolder) -> Bool {
         guard let files else { return false }
         let trial = assignment.lease.trial
         var tickets: [BlobTicket] = []
@@ -62,7 +62,7 @@ extension WorkerService {
         guard !tickets.isEmpty else { return false }
         traffic.prepare(
             FileTraffic.Preparation(
-                assignment: assignment, folder: folder, tickets: tickets,
+                assignment: assignment, gpu: gpu, folder: folder, tickets: tickets,
                 begin: monotonicMilliseconds()))
         return true
     }
@@ -128,7 +128,7 @@ extension WorkerService {
                         "the coordinator gives no files; "
                             + "\(preparation.assignment.lease.trial) starts with what is here"))
             }
-            launch(preparation.assignment, in: preparation.folder)
+            launch(preparation.assignment, on: preparation.gpu, in: preparation.folder)
         }
         releaseReports(waits: !isStopping && (agent.isWelcome || expectsCoordinator(at: now)))
     }

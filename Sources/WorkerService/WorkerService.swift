@@ -2,6 +2,7 @@ import Agent
 import BlobTransfer
 import ChildProcess
 import Foundation
+import GPUs
 import Logging
 import SweepModel
 import Transport
@@ -20,6 +21,8 @@ public struct WorkerSettings: Sendable {
     public var slots: Int
     /// Of every trial's process: what the libraries read when they are loaded.
     public var environment: [(name: String, value: String)]
+    /// Those that trials run on, each on one; nil leaves `CUDA_VISIBLE_DEVICES` to them as it is.
+    public var gpus: GPUOptions?
     /// What this machine can compute with.
     public var offers: [ComputingOffer]
     public var dataFolder: String?
@@ -40,7 +43,8 @@ public struct WorkerSettings: Sendable {
     public init(
         identifier: WorkerID, endpoint: Endpoint, endpointFile: String?,
         certificate: ClientCertificate?, host: String,
-        slots: Int, environment: [(name: String, value: String)], offers: [ComputingOffer],
+        slots: Int, environment: [(name: String, value: String)], gpus: GPUOptions? = nil,
+        offers: [ComputingOffer],
         dataFolder: String?, scratchFolder: String, usesRunFolder: Bool,
         checkpointCycles: @escaping @Sendable (String) -> Int?, datasets: any BlobDatasets,
         softwareVersion: String, leavesWithCoordinator: Bool, connectDelaySeconds: Int,
@@ -53,6 +57,7 @@ public struct WorkerSettings: Sendable {
         self.host = host
         self.slots = slots
         self.environment = environment
+        self.gpus = gpus
         self.offers = offers
         self.dataFolder = dataFolder
         self.scratchFolder = scratchFolder
@@ -71,7 +76,7 @@ public struct WorkerSettings: Sendable {
 public enum WorkerNotice: Sendable {
     case joined(run: String)
     case lostTouch
-    case started(Lease)
+    case started(Lease, on: GPU?)
     case finishedCycle(Lease, CycleResult)
     case ended(Lease, fault: String?)
     case handshakeFailed(String)
@@ -117,6 +122,7 @@ public final class WorkerService {
     var checkpointTickets: [BlobTicket: (trial: TrialID, path: String)] = [:]
     /// Datasets that are on their way.
     var datasetTickets: [DatasetName: BlobTicket] = [:]
+    private let gpuWatch: GPUWatch?
     private var nextSearch: Int64 = 0
     private static let searchIntervalMs: Int64 = 2_000
 
@@ -128,6 +134,7 @@ public final class WorkerService {
         endpoint = settings.endpoint
         self.logger = logger
         self.notice = notice
+        gpuWatch = settings.gpus.map { _ in GPUWatch(at: monotonicMilliseconds()) }
         SignalDescriptor.ignoreBrokenPipes()
         signals = try SignalDescriptor([.interrupt, .terminate, .user2])
         context = try Context()
@@ -144,7 +151,8 @@ public final class WorkerService {
                 leavesWithCoordinator: settings.leavesWithCoordinator,
                 connectDelayMs: Int64(settings.connectDelaySeconds) * 1_000,
                 idleExitMs: Int64(settings.idleExitSeconds) * 1_000,
-                walltimeMs: settings.walltimeSeconds.map { Int64($0) * 1_000 }),
+                walltimeMs: settings.walltimeSeconds.map { Int64($0) * 1_000 },
+                gpus: settings.gpus),
             at: monotonicMilliseconds())
     }
 
@@ -163,6 +171,7 @@ public final class WorkerService {
             for child in children where ready.contains(child.watch) { read(child) }
             if let filesWatch, ready.contains(filesWatch) { readFileEvents() }
             moveFiles()
+            lookAtGPUs()
             handle(.ticked)
             if !agent.isWelcome { try followCoordinator() }
         }
@@ -183,6 +192,15 @@ public final class WorkerService {
         endpoint = bound.reachedLocally
         logger.info("the coordinator has moved", metadata: ["endpoint": "\(endpoint)"])
         try socket.reconnect(to: endpoint)
+    }
+
+    private func lookAtGPUs() {
+        switch gpuWatch?.step(at: monotonicMilliseconds()) {
+        case nil: break
+        case .seen(let gpus): handle(.gpusSeen(gpus))
+        case .troubled(let error):
+            notice(.troubled("\(error); until it tells again no trial is started here"))
+        }
     }
 
     private func readSignals() {
@@ -253,7 +271,7 @@ public final class WorkerService {
         for action in actions {
             switch action {
             case .send(let message): send(message)
-            case .start(let assignment): start(assignment)
+            case .start(let assignment, let gpu): start(assignment, on: gpu)
             case .stop(let lease):
                 if withdraw(lease) {
                     handle(.childEnded(lease, fault: nil))
@@ -286,23 +304,25 @@ public final class WorkerService {
         }
     }
 
-    private func start(_ assignment: Assignment) {
+    private func start(_ assignment: Assignment, on gpu: GPU?) {
         do {
             let folder = try folder(for: assignment)
-            if !prepare(assignment, in: folder) { launch(assignment, in: folder) }
+            if !prepare(assignment, on: gpu, in: folder) {
+                launch(assignment, on: gpu, in: folder)
+            }
         } catch {
             // The machine's fault, and not the trial's.
             handle(.childEnded(assignment.lease, fault: (.disk, "\(error)")))
         }
     }
 
-    func launch(_ assignment: Assignment, in folder: RunFolder) {
+    func launch(_ assignment: Assignment, on gpu: GPU?, in folder: RunFolder) {
         do {
-            let process = try TrialProcess(assignment, folder: folder, settings: settings) {
-                loop.watch(.descriptor($0))
-            }
+            let process = try TrialProcess(
+                assignment, on: gpu, folder: folder, settings: settings
+            ) { loop.watch(.descriptor($0)) }
             children.append(process)
-            notice(.started(assignment.lease))
+            notice(.started(assignment.lease, on: gpu))
         } catch {
             handle(.childEnded(assignment.lease, fault: (.disk, "\(error)")))
         }
@@ -340,6 +360,7 @@ public final class WorkerService {
         guard child.hasEnded else { return }
         loop.unwatch(child.watch)
         children.removeAll { $0 === child }
+        gpuWatch?.hurry(at: monotonicMilliseconds())
         let fault = child.fault()
         notice(.ended(child.lease, fault: child.reportedFault ?? fault?.message))
         let event = AgentEvent.childEnded(child.lease, fault: fault)

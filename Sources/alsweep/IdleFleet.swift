@@ -101,7 +101,7 @@ struct IdleFleet: ~Copyable {
         for action in member.agent.handle(event, at: monotonicMilliseconds()) {
             switch action {
             case .send(let message): send(message, by: member)
-            case .start(let assignment): finish(assignment, by: member)
+            case .start(let assignment, on: _): finish(assignment, by: member)
             case .stop, .kill: break
             case .exit(let reason): member.exit = reason
             }

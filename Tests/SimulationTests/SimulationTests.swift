@@ -71,7 +71,7 @@ func everythingHappens() {
     var missing = Set(
         Record.Kind.allCases.map(\.rawValue) + [
             "expired", "released", "crash", "out_of_memory", "disk", "data", "user", "restarts",
-            "withdrawn", "hung",
+            "withdrawn", "hung", "out_of_gpu_memory",
         ])
     for seed in 0..<1_000 as Range<UInt64> where !missing.isEmpty {
         let records = Simulation(Scenario(seed: seed, isBrief: true)).run().records

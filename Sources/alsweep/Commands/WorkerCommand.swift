@@ -25,8 +25,10 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "The coordinator's endpoint, as in tcp://head:5555, or its run's folder.")
     var connect: String
 
-    @Option(help: "Trials at the same time. Default: one per core.")
+    @Option(help: "Trials at the same time. Default: one per core, or those of the GPUs.")
     var slots: Int?
+
+    @OptionGroup var gpu: GPUArguments
 
     @Option(help: "Threads of every trial.")
     var threads = 1
@@ -75,6 +77,9 @@ struct WorkerCommand: ParsableCommand {
         guard (1...1_024).contains(threads) else {
             throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
         }
+        guard slots == nil || gpu.gpus == nil else {
+            throw ValidationError("give --slots or --gpus with --slots-per-gpu, not both")
+        }
         guard walltime == nil || until == nil else {
             throw ValidationError("give --walltime or --until, not both")
         }
@@ -111,14 +116,16 @@ struct WorkerCommand: ParsableCommand {
                 "OpenBLAS took the kernels of \(OpenBLASKernels.coreName); trials use those of \(coreType)"
             )
         }
+        let gpus = try gpu.options()
+        let cores = ProcessInfo.processInfo.activeProcessorCount
         let service = try WorkerService(
             settings: WorkerSettings(
                 identifier: WorkerID(identifier ?? UUID().uuidString.lowercased()),
                 endpoint: endpoint, endpointFile: endpointFile,
                 certificate: try certificate.map(ClientCertificate.init(path:)),
                 host: ProcessInfo.processInfo.hostName,
-                slots: slots ?? max(1, ProcessInfo.processInfo.activeProcessorCount / threads),
-                environment: LibraryEnvironment.variables(threads: threads),
+                slots: slots ?? gpus?.slots ?? max(1, cores / threads),
+                environment: LibraryEnvironment.variables(threads: threads), gpus: gpus,
                 offers: EngineName.offersHere, dataFolder: data,
                 scratchFolder: scratchFolder ?? defaultScratch, usesRunFolder: !separate,
                 checkpointCycles: ExperimentCheckpoint.cycleCount(at:),
@@ -165,7 +172,9 @@ struct WorkerCommand: ParsableCommand {
             switch notice {
             case .joined(let run): "Joined \(run) at \(connect)"
             case .lostTouch: "The coordinator does not answer; the trials go on, trying again"
-            case .started(let lease): "\(lease.trial)  attempt \(lease.attempt) started"
+            case .started(let lease, let gpu):
+                "\(lease.trial)  attempt \(lease.attempt) started"
+                    + (gpu.map { " on GPU \($0.index)" } ?? "")
             case .finishedCycle(let lease, let result):
                 "\(lease.trial)  cycle \(result.cycle)  "
                     + String(format: "%6.2f %%  %.1f s", result.accuracy, result.seconds)
