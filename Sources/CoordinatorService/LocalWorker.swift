@@ -5,14 +5,17 @@ import Transport
 
 /// The worker that a coordinator starts on its own machine.
 public struct LocalWorkerSettings: Sendable {
-    public var slots: Int
+    /// What it is told of its slots: `--slots`, or `--gpus` and what goes with it.
+    public var slotOptions: [String]
     public var threads: Int
     public var dataFolder: String?
     /// The client's certificate, where the coordinator has keys.
     public var certificatePath: String?
 
-    public init(slots: Int, threads: Int, dataFolder: String?, certificatePath: String?) {
-        self.slots = slots
+    public init(
+        slotOptions: [String], threads: Int, dataFolder: String?, certificatePath: String?
+    ) {
+        self.slotOptions = slotOptions
         self.threads = threads
         self.dataFolder = dataFolder
         self.certificatePath = certificatePath
@@ -48,12 +51,12 @@ final class LocalWorker {
 
     private func start(in loop: inout PollLoop) throws(SpawnError) {
         worker = WorkerID(UUID().uuidString.lowercased())
-        var arguments = [
-            "worker", "--identifier", worker.rawValue, "--connect",
-            endpoint.reachedLocally.description, "--slots",
-            String(settings.slots),
-            "--threads", String(settings.threads), "--spawned-for", folder.path,
-        ]
+        var arguments =
+            [
+                "worker", "--identifier", worker.rawValue, "--connect",
+                endpoint.reachedLocally.description, "--threads", String(settings.threads),
+                "--spawned-for", folder.path,
+            ] + settings.slotOptions
         if let data = settings.dataFolder { arguments += ["--data", data] }
         if let certificate = settings.certificatePath {
             arguments += ["--certificate", certificate]

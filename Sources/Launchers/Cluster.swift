@@ -23,6 +23,8 @@ public struct WorkerSetup: Hashable, Sendable {
     public var slots: Int?
     /// Of every trial.
     public var threads = 1
+    /// Trials run on these; nil is on processors.
+    public var gpus: GPUSetup?
     /// Where the program is on the worker's machine.
     public var program = WorkerProgram.installed("alsweep")
     /// Where datasets are looked for first.
@@ -82,6 +84,8 @@ public struct SlurmGroup: Hashable, Sendable {
     public var memory: String?
     /// Generic resources, as in `gpu:1`.
     public var resources: String?
+    /// Of every job; nil is none.
+    public var gpuCount: Int?
     /// More options of sbatch, each beginning with `--`.
     public var options: [String] = []
     /// Lines of shell before the worker, as in `module load`.

@@ -151,6 +151,7 @@ public struct ClusterExamination {
         if case .installed(let path) = group.setup.program {
             let program = shellPath(path)
             let data = group.setup.data.map { " --data " + shellPath($0) } ?? ""
+            let gpus = group.setup.gpus.map { " --gpus \($0.selection)" } ?? ""
             var knock = ""
             if let endpoint {
                 let text = endpoint.certificate
@@ -162,7 +163,7 @@ public struct ClusterExamination {
             }
             lines.append(
                 "if command -v \(program) >/dev/null; then echo \"alsweep:doctor "
-                    + "$(\(group.setup.assignments)\(program) doctor --compact\(data)\(knock)"
+                    + "$(\(group.setup.assignments)\(program) doctor --compact\(data)\(gpus)\(knock)"
                     + " | tr -d '\\n')\"; else echo \"alsweep:missing \"\(program); fi")
             if endpoint != nil { lines.append("rm -f \"$key\"") }
         }

@@ -2,12 +2,15 @@ import SweepModel
 import Yams
 
 extension ClusterFile {
-    private static let setupKeys = ["slots", "threads", "data"]
+    private static let setupKeys = ["slots", "threads", "data"] + gpuKeys
     private static let remoteKeys = setupKeys + ["binary", "scratch", "environment"]
 
     func localGroup(_ node: Node) throws(SweepFileError) -> WorkerSetup {
-        try setup(
-            YAMLMapping(node, what: "a local group", keys: Self.setupKeys, file: self))
+        let fields = try YAMLMapping(
+            node, what: "a local group", keys: Self.setupKeys, file: self)
+        var setup = try setup(fields)
+        setup.gpus = try namedGPUs(fields)
+        return setup
     }
 
     func sshGroup(_ node: Node) throws(SweepFileError) -> SSHGroup {
@@ -20,7 +23,14 @@ extension ClusterFile {
         let configPath = try fields["config"].map { node throws(SweepFileError) in
             try word(node, what: "config")
         }
-        return SSHGroup(hosts: hosts, setup: try setup(fields), configPath: configPath)
+        var setup = try setup(fields)
+        setup.gpus = try namedGPUs(fields)
+        if setup.gpus != nil, let host = hosts.first(where: { $0.slots != nil }) {
+            throw error(
+                "host '\(host.label)' has slots, and the group's trials run on GPUs",
+                at: fields["gpus"], hint: "write the hosts without GPUs into a group of their own")
+        }
+        return SSHGroup(hosts: hosts, setup: setup, configPath: configPath)
     }
 
     /// `node1`, `ana@node1:2222`, or a mapping.
@@ -77,6 +87,8 @@ extension ClusterFile {
         group.partition = try option(fields["partition"], "partition")
         group.account = try option(fields["account"], "account")
         group.resources = try option(fields["gres"], "gres")
+        (group.setup.gpus, group.gpuCount) = try countedGPUs(
+            fields, given: group.resources.flatMap(gpuCount))
         group.time = try matching(
             fields["time"], "time", /\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}/, as: "2:00:00 or 1-12")
         group.memory = try matching(fields["memory"], "memory", /\d+[KMGT]?/, as: "8G")

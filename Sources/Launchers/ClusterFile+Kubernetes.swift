@@ -9,12 +9,13 @@ extension ClusterFile {
                 "image", "namespace", "workers", "slots", "threads", "cpus", "memory", "secret",
                 "labels", "node_selector", "environment", "data", "data_claim", "runs_claim",
                 "storage",
-            ], file: self)
+            ] + Self.gpuKeys, file: self)
         var group = KubernetesGroup(
             image: try matchingWord(
                 fields.required("image"), "image", /[A-Za-z0-9][A-Za-z0-9_.:@\/-]*/,
                 as: "registry.example.org/alsweep:0.1"))
         group.setup = try setup(fields)
+        (group.setup.gpus, group.gpuCount) = try countedGPUs(fields, given: nil)
         group.namespace = try objectName(fields["namespace"], "namespace")
         group.secret = try objectName(fields["secret"], "secret")
         group.dataClaim = try objectName(fields["data_claim"], "data_claim")

@@ -10,6 +10,8 @@ public struct KubernetesGroup: Hashable, Sendable {
     public var workers = 1
     /// Of every worker's pod; nil is as many as its slots have threads.
     public var processors: Int?
+    /// Of every worker's pod; nil is none.
+    public var gpuCount: Int?
     /// Of every worker's pod, as Kubernetes takes it: `8Gi`.
     public var memory: String?
     /// A Secret that holds `server.cert` and `client.cert`; nil is one that is rendered, too.
@@ -30,7 +32,7 @@ public struct KubernetesGroup: Hashable, Sendable {
 
     /// Of one worker. Like a Slurm job, a pod has one slot unless told otherwise: the processors that
     /// the program sees there are the whole machine's.
-    var slots: Int { setup.slots ?? 1 }
+    var slots: Int { setup.gpus?.slots(gpuCount: gpuCount) ?? setup.slots ?? 1 }
 }
 
 public struct KubernetesLabel: Hashable, Sendable {

@@ -35,6 +35,7 @@ extension KubernetesManifest {
             "cpu": Self.number(group.processors ?? group.slots * group.setup.threads)
         ]
         if let memory = group.memory { amounts["memory"] = Self.word(memory) }
+        if let count = group.gpuCount { amounts["nvidia.com/gpu"] = Self.number(count) }
         let cache = EnvironmentVariable(name: "XDG_CACHE_HOME", value: "/scratch/cache")
         var pod = specification(
             arguments, resources: ["requests": .mapping(amounts), "limits": .mapping(amounts)],

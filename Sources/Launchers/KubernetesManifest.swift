@@ -132,8 +132,11 @@ public struct KubernetesManifest {
         let setup = group.setup
         var arguments = [
             "worker", "--connect", "tcp://\(name):\(Self.port)", "--certificate",
-            "/keys/client.cert", "--slots", String(group.slots), "--threads",
-            String(setup.threads), "--scratch", "/scratch",
+            "/keys/client.cert",
+        ]
+        arguments += setup.gpus?.options ?? ["--slots", String(group.slots)]
+        arguments += [
+            "--threads", String(setup.threads), "--scratch", "/scratch",
             // Until the coordinator's image is pulled and its volume is there.
             "--connect-timeout", "3600",
         ]

@@ -37,7 +37,11 @@ extension WorkerSetup {
     /// The options of `alsweep worker` that the group decides, as words of a shell.
     func options(slots: Int?) -> String {
         var words: [String] = []
-        if let slots = slots ?? self.slots { words += ["--slots", String(slots)] }
+        if let gpus {
+            words += gpus.options
+        } else if let slots = slots ?? self.slots {
+            words += ["--slots", String(slots)]
+        }
         words += ["--threads", String(threads)]
         if let data { words += ["--data", shellPath(data)] }
         if let scratch { words += ["--scratch", shellPath(scratch)] }

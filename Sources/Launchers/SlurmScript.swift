@@ -16,7 +16,9 @@ struct SlurmScript {
 
     var path: String { "\(sweep.folder.path)/slurm/\(index).sh" }
 
-    var slots: Int { group.setup.slots ?? 1 }
+    var slots: Int {
+        group.setup.gpus?.slots(gpuCount: group.gpuCount) ?? group.setup.slots ?? 1
+    }
 
     /// - Parameter key: the client certificate's text, for machines that do not see the run's folder.
     func text(key: String?) -> String {
@@ -79,11 +81,18 @@ struct SlurmScript {
         ]
         for (name, value) in [
             ("partition", group.partition), ("account", group.account), ("time", group.time),
-            ("mem", group.memory), ("gres", group.resources),
+            ("mem", group.memory), ("gres", resources),
         ] {
             if let value { options.append("--\(name)=\(value)") }
         }
         return options + group.options
+    }
+
+    private var resources: String? {
+        guard group.resources.flatMap(gpuCount) == nil, let count = group.gpuCount else {
+            return group.resources
+        }
+        return [group.resources, "gpu:\(count)"].compactMap { $0 }.joined(separator: ",")
     }
 
     /// A job that is told of its end when it begins would do nothing.

@@ -27,6 +27,8 @@ struct LaunchCommand: ParsableCommand {
     @Option(help: "Slots of the worker started here; 0 starts none. Default: one per core.")
     var slots: Int?
 
+    @OptionGroup var gpu: GPUArguments
+
     @Option(help: "Threads of every trial here.")
     var threads = 1
 
@@ -101,6 +103,9 @@ struct LaunchCommand: ParsableCommand {
         guard (slots ?? 1) >= 0, (slots ?? 1) <= 4_096 else {
             throw ValidationError("--slots is \(slots!); it is a number from 0 to 4096")
         }
+        guard slots == nil || gpu.gpus == nil else {
+            throw ValidationError("give --slots or --gpus with --slots-per-gpu, not both")
+        }
         guard (1...10_000_000).contains(hangTimeout) else {
             throw ValidationError(
                 "--hang-timeout is \(hangTimeout); it is a number of seconds from 1 to 10000000")
@@ -129,6 +134,7 @@ struct LaunchCommand: ParsableCommand {
         if let local {
             try checkDatasets(sweep, in: local.data)
             try checkEngine(sweep.studyProtocol)
+            _ = try local.gpus?.selection.here()
         }
         let folder = try known ?? Runs(root: runs).make(sweep, text: text)
         for subfolder in folder.subfolders { try makeFolder(subfolder) }
@@ -144,13 +150,19 @@ struct LaunchCommand: ParsableCommand {
         guard slots != 0 else { return nil }
         var setup = WorkerSetup()
         if let cluster {
-            guard let local = cluster.cluster.local ?? slots.map({ _ in WorkerSetup() }) else {
+            let isWanted = slots != nil || gpu.gpus != nil
+            guard let local = cluster.cluster.local ?? (isWanted ? WorkerSetup() : nil) else {
                 return nil
             }
             setup = local
         }
         if threads != 1 || cluster == nil { setup.threads = threads }
         let cores = ProcessInfo.processInfo.activeProcessorCount
+        if slots != nil { setup.gpus = nil }
+        if let selection = gpu.gpus {
+            setup.gpus = GPUSetup(
+                selection, slotsPerGPU: gpu.slotsPerGPU, memoryMiB: gpu.memoryMiB)
+        }
         setup.slots = slots ?? setup.slots ?? max(1, cores / setup.threads)
         setup.data = data ?? setup.data
         return setup
@@ -311,7 +323,8 @@ struct LaunchCommand: ParsableCommand {
                 options: options,
                 localWorker: local.map { local in
                     LocalWorkerSettings(
-                        slots: local.slots!, threads: local.threads, dataFolder: local.data,
+                        slotOptions: local.gpus?.options ?? ["--slots", String(local.slots!)],
+                        threads: local.threads, dataFolder: local.data,
                         certificatePath: FileManager.default.fileExists(
                             atPath: folder.clientCertificate) ? folder.clientCertificate : nil)
                 }, checkpointCycles: ExperimentCheckpoint.cycleCount(at:),
