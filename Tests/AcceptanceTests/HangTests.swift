@@ -1,19 +1,6 @@
 import Foundation
 import Testing
 
-/// The processes that a process has started.
-private func children(of parent: pid_t) -> [pid_t] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return names.compactMap { pid_t($0) }.filter { identifier in
-        guard let data = FileManager.default.contents(atPath: "/proc/\(identifier)/stat"),
-            let rest = String(decoding: data, as: UTF8.self).split(separator: ")").last
-        else { return false }
-        // After the name: the state, and the parent.
-        let fields = rest.split(separator: " ")
-        return fields.count > 1 && pid_t(fields[1]) == parent
-    }
-}
-
 /// Stops a trial's process of the run, as a debugger would.
 private func stopTrial(of run: String, in folder: borrowing TemporaryFolder) throws {
     let path = folder.path + "/" + run

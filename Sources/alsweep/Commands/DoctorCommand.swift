@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import GPUs
 import Launchers
 import SweepModel
 import Transport
@@ -9,8 +10,8 @@ struct DoctorCommand: ParsableCommand {
         commandName: "doctor",
         abstract: "What would stop a sweep: here, and on the machines of a cluster file.",
         discussion: """
-            Looks at version, libraries and the kernels they chose, datasets and their checksums, disk,
-            memory, clock and port; with --cluster also at every machine that ssh reaches, whether its
+            Looks at version, libraries and the kernels they chose, GPUs, datasets and their checksums,
+            disk, memory, clock and port; with --cluster also at every machine that ssh reaches, whether its
             workers would be let in here, and at Slurm's view of the job. Exit status 1 if a sweep \
             would fail.
             """)
@@ -22,6 +23,9 @@ struct DoctorCommand: ParsableCommand {
 
     @Option(help: "Where the coordinator would listen. Default: the cluster file's bind.")
     var bind: String?
+
+    @Option(help: "GPUs that a worker here is to use, as `alsweep worker --gpus` takes them.")
+    var gpus: GPUSelection?
 
     @Option(help: "The folder of all runs.", completion: .directory)
     var runs = "runs"
@@ -43,6 +47,7 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         let cluster = try cluster.map(readCluster)
         var findings = LocalExamination(search: places.search, runs: runs).findings
+        findings += GPUExamination(wanted: gpus ?? cluster?.local?.gpus?.selection).findings
         let endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
         let (port, listener) = examinePort(
             endpoint ?? cluster?.bind
