@@ -2,7 +2,7 @@
 """Runs a small sweep while everything around it breaks, and compares every number with a sweep that
 nothing disturbed.
 
-    Tests/Chaos/chaos.py --alsweep .build/release/alsweep --rounds 20 --seed 1
+    Tests/Chaos/chaos.py --alsweep .build/release/alsweep --rounds 20 --seed 1 --cut 5 120
 
 A round has a coordinator, a worker that sees the run's folder, and one that does not. For --seconds they
 are killed with SIGKILL at random (coordinator, workers, trials' processes), stopped for a while, cut off
@@ -84,6 +84,9 @@ class Round:
         self.options, self.number, self.reference = options, number, reference
         self.draw = random.Random(f"{options.seed}/{number}")
         self.folder = tempfile.mkdtemp(prefix="alsweep-chaos-")
+        # Rounds with short cuts have many, those with long ones hardly anything else.
+        shortest, longest = options.cut
+        self.longest_cut = max(shortest, longest / self.draw.choice([1, 1, 2, 4, 8]))
         self.begin = time.monotonic()
         self.events, self.children = [], {}
         self.runs = self.folder + "/runs"
@@ -183,7 +186,7 @@ class Round:
         self.healings.append((time.monotonic() + pause, lambda: process.send_signal(signal.SIGCONT), who))
 
     def cut(self):
-        pause = self.draw.uniform(*self.options.cut)
+        pause = self.draw.uniform(self.options.cut[0], self.longest_cut)
         if not self.link:
             return self.stop()
         self.say(f"the network is cut for {pause:.1f} s")
@@ -232,6 +235,10 @@ class Round:
                 self.heal()
                 time.sleep(0.05)
             self.harm()
+        # What was begun lasts as long as it was drawn to: also a cut much longer than the faults.
+        while self.healings and not self.is_finished():
+            self.heal()
+            time.sleep(0.05)
         self.heal(everything=True)
         self.say("left alone")
         deadline = time.monotonic() + ROUND_LIMIT_SECONDS
@@ -333,7 +340,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=25, help="of faults in every round")
     parser.add_argument("--epochs", type=int, default=60, help="of every cycle: how long trials take")
     parser.add_argument("--cut", type=float, nargs=2, default=(1, 12), metavar=("FROM", "TO"),
-                        help="seconds without network")
+                        help="seconds without network; each round draws how much of this it uses")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     options.alsweep = os.path.abspath(options.alsweep)
@@ -346,6 +353,9 @@ def main():
             attempt.run()
         except (RuntimeError, OSError) as error:
             trouble = error
+        except BaseException:
+            attempt.clean_up(keeps=False)
+            raise
         attempt.clean_up(keeps=trouble is not None)
         seconds = time.monotonic() - attempt.begin
         faults = sum(" is " in event or " are " in event for event in attempt.events)
