@@ -73,6 +73,8 @@ let package = Package(
 
         // Small C functions of our own: what Swift cannot say about vectors.
         .target(name: "CProcessor"),
+        .target(
+            name: "CWinograd", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
 
         // The pure core: no clock, no system randomness, no I/O.
         library("SweepModel", [yams], settings: coreSettings),
@@ -91,7 +93,9 @@ let package = Package(
         library(
             "Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"], settings: numericSettings),
         library("DatasetFetch", ["Datasets", "CCurl"]),
-        library("Classifier", ["COneDNN", "COpenBLAS", "CProcessor"], settings: numericSettings),
+        library(
+            "Classifier", ["COneDNN", "COpenBLAS", "CProcessor", "CWinograd"],
+            settings: numericSettings),
         library(
             "ActiveLearning", ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"],
             settings: numericSettings),
@@ -142,7 +146,9 @@ let package = Package(
             "Datasets", ["Datasets", "Classifier", "Digests", "SweepModel"], fixtures: true,
             settings: numericSettings),
         tests("DatasetFetch", ["DatasetFetch", "Datasets", "Digests", "SweepModel", "TestServer"]),
-        tests("Classifier", ["Classifier", "Fuzzing"], fixtures: true, settings: numericSettings),
+        tests(
+            "Classifier", ["Classifier", "CWinograd", "Fuzzing"], fixtures: true,
+            settings: numericSettings),
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],
             fixtures: true, settings: numericSettings),

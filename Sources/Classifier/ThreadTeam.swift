@@ -6,27 +6,35 @@ import COneDNN
 func forEachPart(of count: Int, _ body: (Range<Int>) -> Void) {
     /// Below this many elements a second thread costs more than it saves.
     let smallestSharedCount = 65_536
-    let threads = Int(omp_get_max_threads())
-    guard threads > 1 && count >= smallestSharedCount else { return body(0..<count) }
+    guard count >= smallestSharedCount else { return body(0..<count) }
+    forEachThread { thread, threads in
+        // Parts start at whole cache lines of 16 floats.
+        let lines = share(of: (count + 15) / 16, thread, threads)
+        body(min(count, lines.lowerBound * 16)..<min(count, lines.upperBound * 16))
+    }
+}
+
+/// Runs `body` once in every thread of oneDNN's team, with the thread's number and how many there
+/// are, and returns when all have ended.
+func forEachThread(_ body: (_ thread: Int, _ threads: Int) -> Void) {
+    guard omp_get_max_threads() > 1 else { return body(0, 1) }
     withoutActuallyEscaping(body) { body in
-        var work = TeamWork(count: count, body: body)
+        var work = TeamWork(body: body)
         withUnsafeMutablePointer(to: &work) { work in
             GOMP_parallel({ $0!.assumingMemoryBound(to: TeamWork.self).pointee.run() }, work, 0, 0)
         }
     }
 }
 
-private struct TeamWork {
-    let count: Int
-    let body: (Range<Int>) -> Void
+/// One thread's share of `0..<count`, as even as can be.
+func share(of count: Int, _ thread: Int, _ threads: Int) -> Range<Int> {
+    count * thread / threads..<count * (thread + 1) / threads
+}
 
-    /// This thread's part. Parts start at whole cache lines of 16 floats.
+private struct TeamWork {
+    let body: (Int, Int) -> Void
+
     func run() {
-        let threads = Int(omp_get_num_threads())
-        let lines = (count + 15) / 16
-        let thread = Int(omp_get_thread_num())
-        let start = min(count, lines * thread / threads * 16)
-        let end = min(count, lines * (thread + 1) / threads * 16)
-        body(start..<end)
+        body(Int(omp_get_thread_num()), Int(omp_get_num_threads()))
     }
 }

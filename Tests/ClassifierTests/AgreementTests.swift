@@ -15,6 +15,7 @@ struct AgreementCase: Sendable, CustomTestStringConvertible {
                 [10, 100].map { AgreementCase(width: width, batch: batch, classes: $0) }
             }
         } + [
+            AgreementCase(width: 32, batch: 37, classes: 10),
             AgreementCase(width: 64, batch: 1, classes: 10),
             AgreementCase(width: 64, batch: 5, classes: 100),
             AgreementCase(width: 64, batch: 8, classes: 10),

@@ -19,7 +19,8 @@ struct ImportRule {
         ImportRule("Digests", ["CCrypto"] + standard),
         ImportRule("Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"] + standard),
         ImportRule("DatasetFetch", ["Datasets", "CCurl"] + standard),
-        ImportRule("Classifier", ["COneDNN", "COpenBLAS", "CProcessor"] + standard),
+        ImportRule(
+            "Classifier", ["COneDNN", "COpenBLAS", "CProcessor", "CWinograd"] + standard),
         ImportRule(
             "ActiveLearning",
             ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"] + standard),

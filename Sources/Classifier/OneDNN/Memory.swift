@@ -31,6 +31,9 @@ final class Memory {
         return elements()
     }
 
+    /// The first element of a float32 tensor.
+    var floatAddress: UnsafeMutablePointer<Float> { floats.baseAddress! }
+
     /// The elements of a bfloat16 tensor in the layout's order.
     var bfloats: UnsafeMutableBufferPointer<BFloat16> {
         precondition(layout.type == dnnl_bf16)

@@ -39,13 +39,17 @@ public final class OneDNNEngine: ClassifierEngine {
             network, state, precision, emulatingBFloat16: Self.emulatesBFloat16)
     }
 
-    /// - Parameter emulatingBFloat16: whether bfloat16 is emulated; float32 stays what it is.
-    init(
+    /// - Parameters:
+    ///   - emulatingBFloat16: whether bfloat16 is emulated; float32 stays what it is.
+    ///   - usingWinograd: whether float32 convolutions are computed by minimal filtering where
+    ///     that is faster; false for comparisons.
+    package init(
         _ network: ResNet18, _ state: NetworkState, _ precision: Precision,
-        emulatingBFloat16: Bool
+        emulatingBFloat16: Bool = false, usingWinograd: Bool = true
     ) throws(ClassifierError) {
         try state.check(against: network)
-        let numbers = Numbers(precision, emulatingBFloat16: emulatingBFloat16)
+        let numbers = Numbers(
+            precision, emulatingBFloat16: emulatingBFloat16, usingWinograd: usingWinograd)
         guard Self.supports(numbers) else {
             throw .unsupported(
                 what: "oneDNN cannot train in \(precision.rawValue) on this CPU",
@@ -131,8 +135,11 @@ struct Numbers {
     let type: dnnl_data_type_t
     /// Whether they are float32 with the values that bfloat16 would have.
     let emulatesBFloat16: Bool
+    /// Whether convolutions may be computed by minimal filtering, which rounds otherwise.
+    let usesWinograd: Bool
 
-    init(_ precision: Precision, emulatingBFloat16: Bool) {
+    init(_ precision: Precision, emulatingBFloat16: Bool, usingWinograd: Bool = true) {
+        usesWinograd = precision == .float32 && usingWinograd
         emulatesBFloat16 = precision == .bfloat16 && emulatingBFloat16
         type = precision == .bfloat16 && !emulatingBFloat16 ? dnnl_bf16 : dnnl_f32
     }

@@ -8,6 +8,8 @@ struct Operations {
     /// For operations without post-ops.
     let attributes: Attributes
     let type: dnnl_data_type_t
+    /// Whether convolutions may be computed by minimal filtering.
+    var usesWinograd = false
 
     func inputShape(_ convolution: ResNet18.Convolution, batch: Int) -> [Int] {
         [batch, convolution.inputChannels, convolution.inputSide, convolution.inputSide]
@@ -46,6 +48,14 @@ struct Operations {
                 bias.handle, destination.handle, Int64(convolution.stride),
                 Int64(convolution.padding), attributes.handle)
         }
+    }
+
+    /// The same by minimal filtering, where it is allowed and faster.
+    func winograd(
+        _ convolution: ResNet18.Convolution, batch: Int, _ direct: PrimitiveDescription
+    ) throws(ClassifierError) -> WinogradConvolution? {
+        guard usesWinograd else { return nil }
+        return try .faster(than: direct, convolution, batch: batch)
     }
 
     func convolutionInputGradient(

@@ -1,4 +1,5 @@
 import COneDNN
+import CWinograd
 
 /// One step of a program.
 enum Step {
@@ -13,6 +14,9 @@ enum Step {
     case rounding(Memory)
     /// A convolution's weight gradient as a matrix product over channels-last tensors.
     case weightGradient(TiledConvolution, ChannelsLastTensors)
+    case winograd(WinogradConvolution, WinogradConvolution.ForwardTensors)
+    case winogradInputGradient(WinogradConvolution, WinogradConvolution.ForwardTensors)
+    case winogradWeightGradient(WinogradConvolution, WinogradConvolution.WeightGradientTensors)
 }
 
 /// What a weight gradient is computed from and goes to, all float32 and channels-last.
@@ -51,6 +55,11 @@ extension Step {
                 input: tensors.input.floats.span,
                 outputGradient: tensors.outputGradient.floats.span, columns: &columns,
                 weightGradient: &weightGradient)
+        case .winograd(let convolution, let tensors): convolution.forward(tensors)
+        case .winogradInputGradient(let convolution, let tensors):
+            convolution.inputGradient(tensors)
+        case .winogradWeightGradient(let convolution, let tensors):
+            convolution.weightGradient(tensors)
         }
     }
 }
@@ -190,6 +199,53 @@ struct ProgramBuilder {
 
     mutating func append(_ kind: StepKind, _ step: Step) {
         steps.append((Profile.Label(kind: kind, layer: layer), step))
+    }
+
+    /// A convolution by minimal filtering.
+    mutating func append(
+        _ kind: StepKind, _ convolution: WinogradConvolution, _ input: Memory, _ weights: Memory,
+        bias: Memory? = nil, ending: winograd_ending = winograd_store, into output: Memory
+    ) throws(ClassifierError) {
+        let workspace = try tensor(.plain([convolution.workspaceCount]))
+        append(
+            kind,
+            .winograd(
+                convolution,
+                .init(
+                    input: input, weights: weights, bias: bias, ending: ending, output: output,
+                    workspace: workspace)))
+        release(workspace)
+    }
+
+    /// - Parameter weights: of the convolution itself, not turned.
+    mutating func appendInputGradient(
+        _ convolution: WinogradConvolution, _ outputGradient: Memory, _ weights: Memory,
+        into inputGradient: Memory
+    ) throws(ClassifierError) {
+        let workspace = try tensor(.plain([convolution.workspaceCount]))
+        append(
+            .convolutionData,
+            .winogradInputGradient(
+                convolution,
+                .init(
+                    input: outputGradient, weights: weights, output: inputGradient,
+                    workspace: workspace)))
+        release(workspace)
+    }
+
+    mutating func appendWeightGradient(
+        _ convolution: WinogradConvolution, _ input: Memory, _ outputGradient: Memory,
+        into weightGradient: Memory
+    ) throws(ClassifierError) {
+        let workspace = try tensor(.plain([convolution.workspaceCount]))
+        append(
+            .convolutionWeights,
+            .winogradWeightGradient(
+                convolution,
+                .init(
+                    input: input, outputGradient: outputGradient, weightGradient: weightGradient,
+                    workspace: workspace)))
+        release(workspace)
     }
 
     /// Copies a tensor into another of the same shape.

@@ -1,4 +1,5 @@
 import COneDNN
+import CWinograd
 
 /// The convolutions with their batch norms folded in, for scoring with running statistics.
 final class FoldedStore {
@@ -107,7 +108,8 @@ private struct ScoringBuilder {
         program = try ProgramBuilder(
             device: device, emulatesBFloat16: numbers.emulatesBFloat16)
         operations = Operations(
-            device: device, attributes: program.attributes, type: numbers.type)
+            device: device, attributes: program.attributes, type: numbers.type,
+            usesWinograd: numbers.usesWinograd)
         self.batch = batch
         self.folded = folded
         relu = try Attributes(relu: true)
@@ -129,7 +131,8 @@ private struct ScoringBuilder {
             block.second.convolution, batch: batch, sumRelu)
         let output = try program.bring(side, to: description.layout(dnnl_query_dst_md))
         program.release(side, broughtFrom: output)
-        try append(block.second.convolution, description, hidden, output)
+        try append(
+            block.second.convolution, description, hidden, output, ending: winograd_sum_bias_relu)
         program.release(hidden)
         return output
     }
@@ -140,25 +143,33 @@ private struct ScoringBuilder {
         let description = try operations.foldedConvolution(
             convolution, batch: batch, withRelu ? relu : operations.attributes)
         let output = try program.tensor(description.layout(dnnl_query_dst_md))
-        try append(convolution, description, input, output)
+        try append(
+            convolution, description, input, output,
+            ending: withRelu ? winograd_bias_relu : winograd_bias)
         return output
     }
 
     private mutating func append(
         _ convolution: ResNet18.Convolution, _ description: PrimitiveDescription, _ input: Memory,
-        _ output: Memory
+        _ output: Memory, ending: winograd_ending
     ) throws(ClassifierError) {
         program.layer = convolution.name
         defer { program.layer = nil }
         let slot = folded[convolution]
         let source = try program.bring(input, to: description.layout(dnnl_query_src_md))
         let weights = try program.bring(slot.weights, to: description.layout(dnnl_query_weights_md))
-        try program.append(
-            .convolution, description,
-            [
-                (DNNL_ARG_SRC_0, source), (DNNL_ARG_WEIGHTS_0, weights),
-                (DNNL_ARG_BIAS, slot.bias), (DNNL_ARG_DST_0, output),
-            ])
+        if let winograd = try operations.winograd(convolution, batch: batch, description) {
+            try program.append(
+                .convolution, winograd, source, weights, bias: slot.bias, ending: ending,
+                into: output)
+        } else {
+            try program.append(
+                .convolution, description,
+                [
+                    (DNNL_ARG_SRC_0, source), (DNNL_ARG_WEIGHTS_0, weights),
+                    (DNNL_ARG_BIAS, slot.bias), (DNNL_ARG_DST_0, output),
+                ])
+        }
         program.release(source, broughtFrom: input)
         program.release(weights, broughtFrom: slot.weights)
     }

@@ -75,6 +75,8 @@ struct TrainingBuilder {
     struct UnitTrace {
         let unit: ResNet18.Unit
         let convolution: PrimitiveDescription
+        /// The faster way, where there is one.
+        let winograd: WinogradConvolution?
         let norm: PrimitiveDescription
         let input: Memory
         let convolved: Memory
@@ -111,7 +113,9 @@ struct TrainingBuilder {
         self.network = network
         self.batch = batch
         self.store = store
-        operations = Operations(device: device, attributes: program.attributes, type: numbers.type)
+        operations = Operations(
+            device: device, attributes: program.attributes, type: numbers.type,
+            usesWinograd: numbers.usesWinograd)
     }
 }
 
@@ -127,9 +131,17 @@ extension TrainingBuilder {
         let weights = try program.bringWeights(
             parameter, to: convolution.layout(dnnl_query_weights_md))
         let convolved = try program.tensor(convolution.layout(dnnl_query_dst_md))
-        try program.append(
-            .convolution, convolution,
-            [(DNNL_ARG_SRC_0, source), (DNNL_ARG_WEIGHTS_0, weights), (DNNL_ARG_DST_0, convolved)])
+        let winograd = try operations.winograd(unit.convolution, batch: batch, convolution)
+        if let winograd {
+            try program.append(.convolution, winograd, source, weights, into: convolved)
+        } else {
+            try program.append(
+                .convolution, convolution,
+                [
+                    (DNNL_ARG_SRC_0, source), (DNNL_ARG_WEIGHTS_0, weights),
+                    (DNNL_ARG_DST_0, convolved),
+                ])
+        }
         program.release(source, broughtFrom: input)
         program.release(weights, broughtFrom: parameter)
 
@@ -154,8 +166,8 @@ extension TrainingBuilder {
         }
         try program.append(.norm, norm, arguments)
         return UnitTrace(
-            unit: unit, convolution: convolution, norm: norm, input: input, convolved: convolved,
-            output: output, statistics: statistics, workspace: workspace)
+            unit: unit, convolution: convolution, winograd: winograd, norm: norm, input: input,
+            convolved: convolved, output: output, statistics: statistics, workspace: workspace)
     }
 
     mutating func forward(
@@ -337,6 +349,15 @@ extension TrainingBuilder {
         try appendWeightGradient(trace, gradient)
         program.layer = trace.unit.convolution.name
         defer { program.layer = nil }
+        if let winograd = trace.winograd {
+            let incoming = try move(gradient, to: winograd.outputLayout)
+            let outgoing = try program.tensor(winograd.inputLayout)
+            try program.appendInputGradient(
+                winograd, incoming, store[trace.unit.convolution.name + ".weight"].value,
+                into: outgoing)
+            program.release(incoming)
+            return outgoing
+        }
         let description = try operations.convolutionInputGradient(
             trace.unit.convolution, batch: batch, forward: trace.convolution)
         let parameter = store[trace.unit.convolution.name + ".weight"].value
@@ -361,12 +382,20 @@ extension TrainingBuilder {
     ) throws(ClassifierError) {
         program.layer = trace.unit.convolution.name
         defer { program.layer = nil }
+        let destination = store[trace.unit.convolution.name + ".weight"].gradient
+        if let winograd = trace.winograd {
+            let source = try program.bring(trace.input, to: winograd.inputLayout)
+            let incoming = try program.bring(gradient, to: winograd.outputLayout)
+            try program.appendWeightGradient(winograd, source, incoming, into: destination)
+            program.release(source, broughtFrom: trace.input)
+            program.release(incoming, broughtFrom: gradient)
+            return
+        }
         let description = try operations.convolutionWeightGradient(
             trace.unit.convolution, batch: batch, forward: trace.convolution)
         if Self.isFasterAsProduct(trace.unit.convolution, description) {
             return try appendProductWeightGradient(trace, gradient)
         }
-        let destination = store[trace.unit.convolution.name + ".weight"].gradient
         let source = try program.bring(trace.input, to: description.layout(dnnl_query_src_md))
         let incoming = try program.bring(gradient, to: description.layout(dnnl_query_diff_dst_md))
         let layout = try description.layout(dnnl_query_diff_weights_md)

@@ -1,0 +1,288 @@
+import CWinograd
+import Testing
+
+@testable import Classifier
+
+/// The functions of `CWinograd` against sums in float64, and against themselves under other
+/// divisions of the work.
+@Suite("Convolutions by minimal filtering", .enabled(if: winograd_is_supported() != 0))
+struct WinogradTests {
+    static let shapes = [(1, 4, 16, 16), (3, 8, 16, 32), (2, 12, 32, 16), (2, 32, 16, 16)].map {
+        winograd_shape(batch: $0.0, side: $0.1, inputs: $0.2, outputs: $0.3)
+    }
+
+    @Test("equals the sum in float64, with every ending", arguments: shapes)
+    func forward(shape: winograd_shape) {
+        let example = ConvolutionCase(shape)
+        let expected = example.forward()
+        for ending in [
+            winograd_store, winograd_bias, winograd_bias_relu, winograd_sum_bias_relu,
+        ] {
+            let before = example.outputGradient
+            var output = example.blocked(before, shape.outputs)
+            example.filter(turned: false, ending: ending, room: 5, into: &output)
+            let sums = expected.indices.map { index in
+                let channel = index / example.pixelCount % Int(shape.outputs)
+                let bias = Double(example.bias[channel])
+                return switch ending {
+                case winograd_bias: expected[index] + bias
+                case winograd_bias_relu: max(0, expected[index] + bias)
+                case winograd_sum_bias_relu:
+                    max(0, expected[index] + bias + Double(before[index]))
+                default: expected[index]
+                }
+            }
+            #expect(deviation(example.plain(output, shape.outputs), from: sums) < 1e-5)
+        }
+    }
+
+    @Test("the input's gradient equals the sum in float64", arguments: shapes)
+    func inputGradient(shape: winograd_shape) {
+        let example = ConvolutionCase(shape)
+        var output = [Float](repeating: .nan, count: example.input.count)
+        example.filter(turned: true, ending: winograd_store, room: 4, into: &output)
+        let actual = example.plain(output, shape.inputs)
+        #expect(deviation(actual, from: example.inputGradient()) < 1e-5)
+    }
+
+    @Test("the weights' gradient equals the sum in float64", arguments: shapes)
+    func weightGradient(shape: winograd_shape) {
+        let example = ConvolutionCase(shape)
+        let actual = example.filterWeightGradient(room: 6)
+        #expect(deviation(example.plainWeights(actual), from: example.weightGradient()) < 1e-5)
+    }
+
+    @Test("no bit depends on how many tiles are transformed at a time", arguments: shapes)
+    func division(shape: winograd_shape) {
+        let example = ConvolutionCase(shape)
+        let tiles = Int(winograd_tile_count(shape))
+        var outputs: Set<[UInt32]> = []
+        var gradients: Set<[UInt32]> = []
+        for room in [1, 7, tiles, tiles + 3] {
+            var output = [Float](repeating: .nan, count: example.outputGradient.count)
+            example.filter(turned: false, ending: winograd_store, room: room, into: &output)
+            outputs.insert(output.map(\.bitPattern))
+            gradients.insert(example.filterWeightGradient(room: room).map(\.bitPattern))
+        }
+        #expect(outputs.count == 1)
+        #expect(gradients.count == 1)
+    }
+
+    @Test("what is not a number stays visible behind a relu")
+    func notANumber() {
+        var example = ConvolutionCase(Self.shapes[0])
+        example.input[5] = .nan
+        var output = [Float](repeating: 0, count: example.outputGradient.count)
+        example.filter(turned: false, ending: winograd_bias_relu, room: 8, into: &output)
+        #expect(output.contains { $0.isNaN })
+    }
+
+    @Test("a network trains and scores as with oneDNN's own convolutions", arguments: [32, 64])
+    func network(width: Int) throws {
+        let network = ResNet18(width: width, classes: 10)
+        let (images, labels) = network.randomBatch(7, seed: 3)
+        let engines = try [true, false].map {
+            try OneDNNEngine(
+                network, network.initialState(seed: 2), .float32, usingWinograd: $0)
+        }
+        var logits: [[Float]] = []
+        for engine in engines {
+            let profile = Profile()
+            engine.profile = profile
+            for rate in [0, 0.05] {
+                _ = try engine.trainStep(
+                    images: images.span, labels: labels.span,
+                    optimizer: SGD(learningRate: Float(rate), momentum: 0.9, weightDecay: 5e-4))
+            }
+            logits.append(engine.trainingLogits)
+            var scores = [Float](repeating: 0, count: 7 * 10)
+            var span = scores.mutableSpan
+            try engine.evaluate(images: images.span, imageCount: 7, logits: &span)
+            logits.append(scores)
+        }
+        #expect(deviation(logits[0], from: logits[2]) < tolerance)
+        #expect(deviation(logits[1], from: logits[3]) < 1e-3)
+        // Equal bits would mean that both took the same way.
+        #expect(logits[0] != logits[2])
+    }
+}
+
+/// Random tensors in PyTorch's layouts, and one convolution's passes over them in float64.
+private struct ConvolutionCase {
+    let shape: winograd_shape
+    var input: [Float]
+    let weights: [Float]
+    let bias: [Float]
+    let outputGradient: [Float]
+
+    init(_ shape: winograd_shape) {
+        self.shape = shape
+        var state: UInt64 = 0x9e37_79b9
+        func random(_ count: Int) -> [Float] {
+            (0..<count).map { _ in
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                return Float(Int64(state >> 40)) / Float(1 << 23) - 1
+            }
+        }
+        let pixels = Int(shape.side * shape.side)
+        let (inputs, outputs) = (Int(shape.inputs), Int(shape.outputs))
+        input = random(Int(shape.batch) * inputs * pixels)
+        weights = random(outputs * inputs * 9)
+        bias = random(outputs)
+        outputGradient = random(Int(shape.batch) * outputs * pixels)
+    }
+
+    var side: Int { Int(shape.side) }
+    var pixelCount: Int { side * side }
+}
+
+extension ConvolutionCase {
+    /// Calls `body` with the indices of each product's image, output, input, weight and pixels.
+    private func forEachProduct(_ body: (_ output: Int, _ input: Int, _ weight: Int) -> Void) {
+        let (inputs, outputs) = (Int(shape.inputs), Int(shape.outputs))
+        for image in 0..<Int(shape.batch) {
+            for (out, into) in (0..<outputs).flatMap({ o in (0..<inputs).map { (o, $0) } }) {
+                for kernel in 0..<9 {
+                    let (down, right) = (kernel / 3 - 1, kernel % 3 - 1)
+                    for row in max(0, -down)..<min(side, side - down) {
+                        for column in max(0, -right)..<min(side, side - right) {
+                            body(
+                                ((image * outputs + out) * side + row) * side + column,
+                                ((image * inputs + into) * side + row + down) * side + column
+                                    + right,
+                                (out * inputs + into) * 9 + kernel)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    func forward() -> [Double] {
+        var sums = [Double](repeating: 0, count: outputGradient.count)
+        forEachProduct { sums[$0] += Double(input[$1]) * Double(weights[$2]) }
+        return sums
+    }
+
+    func inputGradient() -> [Double] {
+        var sums = [Double](repeating: 0, count: input.count)
+        forEachProduct { sums[$1] += Double(outputGradient[$0]) * Double(weights[$2]) }
+        return sums
+    }
+
+    func weightGradient() -> [Double] {
+        var sums = [Double](repeating: 0, count: weights.count)
+        forEachProduct { sums[$2] += Double(outputGradient[$0]) * Double(input[$1]) }
+        return sums
+    }
+}
+
+extension ConvolutionCase {
+    /// From (batch, channel, row, column) to blocks of 8 channels.
+    func blocked(_ values: [Float], _ channels: Int32) -> [Float] {
+        reordered(values, Int(channels)) { plain, blocked in (blocked, plain) }
+    }
+
+    func plain(_ values: [Float], _ channels: Int32) -> [Float] {
+        reordered(values, Int(channels)) { plain, blocked in (plain, blocked) }
+    }
+
+    private func reordered(
+        _ values: [Float], _ channels: Int, _ places: (Int, Int) -> (to: Int, from: Int)
+    ) -> [Float] {
+        var result = values
+        for image in 0..<Int(shape.batch) {
+            for channel in 0..<channels {
+                for pixel in 0..<pixelCount {
+                    let block = (image * channels / 8 + channel / 8) * pixelCount + pixel
+                    let (to, from) = places(
+                        (image * channels + channel) * pixelCount + pixel, block * 8 + channel % 8)
+                    result[to] = values[from]
+                }
+            }
+        }
+        return result
+    }
+
+    /// The place of a weight in blocks of 8 inputs and 8 outputs.
+    private func blockedWeight(_ out: Int, _ into: Int, _ kernel: Int) -> Int {
+        let block = (out / 8 * Int(shape.inputs) / 8 + into / 8) * 9 + kernel
+        return block * 64 + into % 8 * 8 + out % 8
+    }
+
+    private func forEachWeight(_ body: (_ plain: Int, _ blocked: Int) -> Void) {
+        for out in 0..<Int(shape.outputs) {
+            for into in 0..<Int(shape.inputs) {
+                for kernel in 0..<9 {
+                    body(
+                        (out * Int(shape.inputs) + into) * 9 + kernel,
+                        blockedWeight(out, into, kernel))
+                }
+            }
+        }
+    }
+
+    var blockedWeights: [Float] {
+        var result = weights
+        forEachWeight { result[$1] = weights[$0] }
+        return result
+    }
+
+    func plainWeights(_ values: [Float]) -> [Float] {
+        var result = values
+        forEachWeight { result[$0] = values[$1] }
+        return result
+    }
+}
+
+extension ConvolutionCase {
+    /// The forward pass, or the input's gradient if `turned`, `room` tiles at a time.
+    func filter(turned: Bool, ending: winograd_ending, room: Int, into output: inout [Float]) {
+        var shape = shape
+        if turned { swap(&shape.inputs, &shape.outputs) }
+        let source =
+            turned ? blocked(outputGradient, shape.inputs) : blocked(input, shape.inputs)
+        let (inputs, outputs) = (shape.inputs, shape.outputs)
+        var transformed = buffer(winograd_weights_size(inputs, outputs))
+        let transform =
+            turned ? winograd_transform_turned_weights : winograd_transform_weights
+        transform(shape, blockedWeights, 0, outputs, 0, outputs, &transformed)
+        var tiles = buffer(winograd_tiles_size(Int32(room), inputs))
+        var products = buffer(winograd_tiles_size(Int32(room), outputs))
+        let count = Int(winograd_tile_count(shape))
+        for first in stride(from: 0, to: count, by: room) {
+            let (start, size) = (Int32(first), Int32(min(room, count - first)))
+            winograd_transform_input(shape, source, start, size, 0, Int32(room), &tiles)
+            winograd_multiply(shape, tiles, transformed, size, Int32(room), outputs, &products)
+            winograd_store_output(
+                shape, products, start, size, Int32(room), 0, outputs, bias, ending, &output)
+        }
+    }
+
+    /// In blocks, like the weights that the functions take.
+    func filterWeightGradient(room: Int) -> [Float] {
+        let (inputs, outputs) = (shape.inputs, shape.outputs)
+        let source = blocked(input, inputs)
+        let gradient = blocked(outputGradient, outputs)
+        var tiles = buffer(winograd_tiles_size(Int32(room), inputs))
+        var gradientTiles = buffer(winograd_tiles_size(Int32(room), outputs))
+        var sums = buffer(winograd_weights_size(inputs, outputs))
+        let count = Int(winograd_tile_count(shape))
+        for first in stride(from: 0, to: count, by: room) {
+            let (start, size) = (Int32(first), Int32(min(room, count - first)))
+            winograd_transform_input(shape, source, start, size, 0, Int32(room), &tiles)
+            winograd_transform_gradient(
+                shape, gradient, start, size, 0, Int32(room), &gradientTiles)
+            winograd_accumulate(
+                shape, tiles, gradientTiles, size, Int32(room), 0, outputs, 0, outputs,
+                first == 0 ? 0 : 1, &sums)
+        }
+        var result = [Float](repeating: .nan, count: weights.count)
+        winograd_store_weight_gradient(shape, sums, 0, outputs, 0, outputs, &result)
+        return result
+    }
+
+    private func buffer(_ count: Int) -> [Float] {
+        [Float](repeating: .nan, count: count)
+    }
+}
