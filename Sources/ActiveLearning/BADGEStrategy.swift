@@ -22,7 +22,8 @@ struct BADGEStrategy: QueryStrategy {
             factorCount: classCount)
         var stream = RandomStream(
             seed: request.seed, purpose: .clusterSeeding, cycle: request.cycle)
-        let picked = clusterSeeds(embeddings, count: request.count, drawing: &stream)
+        let picked = try clusterSeeds(
+            embeddings, count: request.count, drawing: &stream, goOn: request.goOn)
         return QueryPicks(indices: picked.map { candidates[$0] })
     }
 }
@@ -62,18 +63,20 @@ func predictionErrors(_ logits: Span<Float>, classCount: Int) -> [Float] {
 ///   - count: at most `embeddings.count`.
 ///   - pendingCapacity: seeds after which all distances are brought up to date, at least 1; with 1
 ///     no draw is rejected.
+///   - goOn: called whenever they are.
 /// - Returns: positions in the order in which they were drawn. Where every row left equals a seed,
 ///   the lowest are taken.
-func clusterSeeds(
+func clusterSeeds<Failure: Error>(
     _ embeddings: Embeddings, count: Int, drawing stream: inout RandomStream,
-    pendingCapacity: Int = 64
-) -> [Int] {
+    pendingCapacity: Int = 64, goOn: () throws(Failure) -> Void
+) throws(Failure) -> [Int] {
     precondition(count <= embeddings.count, "there are not so many rows")
     guard count > 0 else { return [] }
     var nearest = [Float](repeating: .infinity, count: embeddings.count)
     var seeds = [stream.below(embeddings.count)]
     var pending = seeds
     while true {
+        try goOn()
         embeddings.lower(&nearest, to: embeddings.rows(at: pending))
         for seed in pending { nearest[seed] = 0 }
         guard seeds.count < count else { return seeds }

@@ -87,6 +87,11 @@ extension ExperimentCheckpoint {
         return (try? JSONDecoder().decode([CycleResult].self, from: Data(results.utf8)))?.count
     }
 
+    /// Whether the file is a checkpoint with the contents that it was written with.
+    public static func isWhole(at path: String) -> Bool {
+        (try? SealedTensors(path: path, format: checkpointFormat)) != nil
+    }
+
     /// Reads a checkpoint back and checks that it is whole and belongs to this configuration.
     public init(
         contentsOf path: String, for configuration: TrialConfiguration

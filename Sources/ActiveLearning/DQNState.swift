@@ -35,7 +35,7 @@ struct DQNState: Hashable, Sendable {
     mutating func learn(
         from picked: [Int], isWrong: [Bool], among states: ClassifierStates, gradientSteps: Int,
         for request: QueryRequest
-    ) -> [Double] {
+    ) throws(ExperimentError) -> [Double] {
         for (position, isWrong) in zip(picked, isWrong) {
             buffer.append(states.row(position), action: 1, reward: isWrong ? 1 : 0)
         }
@@ -47,23 +47,30 @@ struct DQNState: Hashable, Sendable {
         for position in stream.sample(others, min(picked.count, others.count)) {
             buffer.append(states.row(position), action: 0, reward: 0)
         }
-        return train(
+        return try train(
             gradientSteps,
             drawing: RandomStream(
-                seed: request.seed, purpose: .replaySampling, cycle: request.cycle))
+                seed: request.seed, purpose: .replaySampling, cycle: request.cycle),
+            goOn: request.goOn)
     }
 
     /// Takes gradient steps, each on a batch drawn without replacement; none at all while the
     /// buffer holds less than one batch.
     ///
+    /// - Parameter goOn: called before every step.
     /// - Returns: the loss of every step, before it.
-    mutating func train(_ stepCount: Int, drawing stream: RandomStream) -> [Double] {
+    mutating func train<Failure: Error>(
+        _ stepCount: Int, drawing stream: RandomStream, goOn: () throws(Failure) -> Void
+    ) throws(Failure) -> [Double] {
         guard buffer.count >= DQNStrategy.batchSize else { return [] }
         var stream = stream
         let positions = Array(0..<buffer.count)
-        return (0..<stepCount).map { _ in
-            step(on: buffer.batch(stream.sample(positions, DQNStrategy.batchSize)))
+        var losses: [Double] = []
+        for _ in 0..<stepCount {
+            try goOn()
+            losses.append(step(on: buffer.batch(stream.sample(positions, DQNStrategy.batchSize))))
         }
+        return losses
     }
 
     /// One gradient step.

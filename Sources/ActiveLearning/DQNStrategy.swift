@@ -34,7 +34,7 @@ struct DQNStrategy: QueryStrategy {
         let scores = learner.network.pickValues(of: states)
         let picked = topPositions(scores, request.count)
         let isWrong = try rewards(of: picked, candidates, logits, request)
-        let losses = learner.learn(
+        let losses = try learner.learn(
             from: picked, isWrong: isWrong, among: states, gradientSteps: gradientSteps,
             for: request
         )

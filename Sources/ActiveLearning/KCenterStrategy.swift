@@ -17,11 +17,11 @@ struct KCenterStrategy: QueryStrategy {
         center(&features, length: length)
         let labelled = Array(features[(candidates.count * length)...])
         features.removeLast(labelled.count)
-        let picked = farthestFirst(
+        let picked = try farthestFirst(
             Embeddings(count: candidates.count, features: features, featureCount: length),
             from: Embeddings(
                 count: request.labelled.count, features: labelled, featureCount: length),
-            count: request.count)
+            count: request.count, goOn: request.goOn)
         return QueryPicks(indices: picked.map { candidates[$0] })
     }
 }
@@ -53,15 +53,18 @@ func center(_ features: inout [Float], length: Int) {
 ///   - centers: of the same space; none makes the first row the first pick.
 ///   - count: at most `embeddings.count`.
 ///   - blockCapacity: rows of a block, at least 1; no pick depends on it.
+///   - goOn: called before every block.
 /// - Returns: positions in the order in which they were picked; ties go to the lower one.
-func farthestFirst(
-    _ embeddings: Embeddings, from centers: Embeddings, count: Int, blockCapacity: Int = 512
-) -> [Int] {
+func farthestFirst<Failure: Error>(
+    _ embeddings: Embeddings, from centers: Embeddings, count: Int, blockCapacity: Int = 512,
+    goOn: () throws(Failure) -> Void
+) throws(Failure) -> [Int] {
     precondition(count <= embeddings.count, "there are not so many rows")
     var nearest = [Float](repeating: .infinity, count: embeddings.count)
     embeddings.lower(&nearest, to: centers)
     var picks: [Int] = []
     while picks.count < count {
+        try goOn()
         let farthest = topPositions(nearest, blockCapacity + 1)
         let rival = farthest.count > blockCapacity ? farthest.last : nil
         // In ascending order, so that the first of equals has the lower index.

@@ -52,6 +52,12 @@ struct QueryRequest {
         }
     }
 
+    /// Called between the steps of a long choice, as before every batch: who watches sees that there is
+    /// work, and may end it.
+    func goOn() throws(ExperimentError) {
+        guard !classifier.shouldStop() else { throw .stopped(cycle: cycle) }
+    }
+
     /// Some rows of the candidates' logits.
     func rows(_ positions: [Int], of logits: [Float]) -> [Float] {
         let length = classifier.classCount

@@ -28,7 +28,10 @@ struct WarmDQNStrategy: QueryStrategy {
             of: candidates, through: .test, purpose: .poolAugmentation)
         let states = ClassifierStates(
             logits: logits.span, classCount: request.classifier.classCount)
-        var known = self.known ?? WarmDQNState(warmedBy: states, for: request)
+        var known =
+            if let known = self.known { known } else {
+                try WarmDQNState(warmedBy: states, for: request)
+            }
 
         let values = known.learner.network.pickValues(of: states)
         let lambda = known.lambda(buying: request.count)
@@ -38,7 +41,7 @@ struct WarmDQNStrategy: QueryStrategy {
         let indices = picked.map { candidates[$0] }
         let isWrong = request.classifier.isWrong(
             indices, labels: request.labels, logits: request.rows(picked, of: logits))
-        let losses = known.learner.learn(
+        let losses = try known.learner.learn(
             from: picked, isWrong: isWrong, among: states, gradientSteps: gradientSteps,
             for: request
         )
@@ -89,12 +92,15 @@ struct WarmDQNState: Hashable, Sendable {
     }
 
     /// Regresses Q(s, 1) to 1 − margin over states of the pool, none of which enter the buffer.
-    init(warmedBy states: ClassifierStates, for request: QueryRequest) {
+    init(
+        warmedBy states: ClassifierStates, for request: QueryRequest
+    ) throws(ExperimentError) {
         learner = DQNState(stateLength: states.length, for: request)
         guard states.count > 0 else { return }
         var stream = RandomStream(seed: request.seed, purpose: .warmStart, cycle: request.cycle)
         let positions = Array(0..<states.count)
         for _ in 0..<WarmDQNStrategy.warmStepCount {
+            try request.goOn()
             let drawn = stream.sample(positions, min(DQNStrategy.batchSize, states.count))
             _ = learner.step(
                 on: QBatch(

@@ -22,17 +22,16 @@ public protocol BlobDatasets: Sendable {
 public struct BlobClientSettings: Sendable {
     public var worker: WorkerID
     public var certificate: ClientCertificate?
-    /// The cycles in a checkpoint; nil if the file is none.
-    public var checkpointCycles: @Sendable (String) -> Int?
+    public var checkpoints: any BlobCheckpoints
     public var datasets: any BlobDatasets
 
     public init(
         worker: WorkerID, certificate: ClientCertificate?,
-        checkpointCycles: @escaping @Sendable (String) -> Int?, datasets: any BlobDatasets
+        checkpoints: any BlobCheckpoints, datasets: any BlobDatasets
     ) {
         self.worker = worker
         self.certificate = certificate
-        self.checkpointCycles = checkpointCycles
+        self.checkpoints = checkpoints
         self.datasets = datasets
     }
 }

@@ -58,7 +58,9 @@ final class BlobClientLoop {
         case .give(let ticket, let item, let attempt, let path):
             give(ticket, item, attempt: attempt, path: path)
         case .fetchCheckpoint(let ticket, let trial, let path, let partFolder):
-            let known = settings.checkpointCycles(path) ?? 0
+            // A damaged one is worth nothing: the coordinator's may be whole.
+            let whole = settings.checkpoints.newestWhole(at: path)
+            let known = whole.flatMap(settings.checkpoints.cycles) ?? 0
             fetches.append(
                 Fetch(
                     ticket, .checkpoint(trial),
@@ -95,7 +97,9 @@ final class BlobClientLoop {
     private func give(_ ticket: BlobTicket, _ item: BlobItem, attempt: Int, path: String) {
         do throws(BlobError) {
             let gift = Gift(ticket, item, attempt: attempt, try OutgoingFile(path))
-            if case .checkpoint = item { gift.cycles = settings.checkpointCycles(gift.file.path) }
+            if case .checkpoint = item {
+                gift.cycles = settings.checkpoints.cycles(at: gift.file.path)
+            }
             if let old = gifts.firstIndex(where: { $0.item == item }) {
                 gift.tickets += gifts[old].tickets
                 gifts[old] = gift

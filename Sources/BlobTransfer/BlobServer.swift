@@ -12,20 +12,19 @@ public struct BlobServerSettings: Sendable {
     public var grants: BlobGrants
     /// nil where the coordinator has no keys.
     public var certificate: ServerCertificate?
-    /// The cycles in a checkpoint; nil if the file is none.
-    public var checkpointCycles: @Sendable (String) -> Int?
+    public var checkpoints: any BlobCheckpoints
     /// The paths of a dataset's files here; none if it is not here.
     public var datasetFiles: @Sendable (DatasetName) -> [String]
 
     public init(
         folder: RunFolder, grants: BlobGrants, certificate: ServerCertificate?,
-        checkpointCycles: @escaping @Sendable (String) -> Int?,
+        checkpoints: any BlobCheckpoints,
         datasetFiles: @escaping @Sendable (DatasetName) -> [String]
     ) {
         self.folder = folder
         self.grants = grants
         self.certificate = certificate
-        self.checkpointCycles = checkpointCycles
+        self.checkpoints = checkpoints
         self.datasetFiles = datasetFiles
     }
 }

@@ -26,6 +26,8 @@ final class BlobServerLoop {
     private var commands: Inbox<BlobServer.Command>?
     private var receptions: [BlobItem: ServedReception] = [:]
     private var lastTrouble: String?
+    /// Checkpoints that were looked through lately and found whole.
+    private var wholeCheckpoints: [BlobDigest] = []
     private var allowedKeys: [PublicKey] = []
     private var hasClosed = false
     private var discardsParts = false
@@ -238,7 +240,7 @@ final class BlobServerLoop {
     ) throws(BlobError) -> Bool {
         guard access(path, F_OK) == 0 else { return false }
         if case .checkpoint = item,
-            let stored = settings.checkpointCycles(path), stored > offered.cycles ?? 0
+            let stored = settings.checkpoints.cycles(at: path), stored > offered.cycles ?? 0
         {
             return true
         }
@@ -275,6 +277,7 @@ final class BlobServerLoop {
 
     private func finish(_ item: BlobItem, _ message: BlobMessage) {
         guard let current = receptions.removeValue(forKey: item) else { return }
+        if case .checkpoint = item { settings.checkpoints.keepEarlier(at: current.target) }
         do throws(BlobError) {
             try current.file.finish(current.reception.digest, as: current.target)
             lastTrouble = nil
@@ -311,12 +314,10 @@ final class BlobServerLoop {
     private func find(_ message: BlobMessage) throws(BlobError) -> BlobDescription? {
         switch message.item {
         case .checkpoint(let trial):
-            let path = settings.folder.checkpoint(of: trial)
             guard settings.grants.isLast(nil, of: trial, by: message.worker),
-                access(path, F_OK) == 0
+                let file = try wholeCheckpoint(at: settings.folder.checkpoint(of: trial)),
+                let cycles = settings.checkpoints.cycles(at: file.path)
             else { return nil }
-            let file = try shelf.file(at: path)
-            guard let cycles = settings.checkpointCycles(file.path) else { return nil }
             return BlobDescription(digest: file.digest, byteCount: file.byteCount, cycles: cycles)
         case .model: return nil
         case .dataset(let name, let index):
@@ -328,6 +329,19 @@ final class BlobServerLoop {
                 name: URL(fileURLWithPath: paths[index]).lastPathComponent,
                 fileCount: paths.count)
         }
+    }
+
+    /// The checkpoint, or the one before it where a disk has damaged it: its receiver would only find
+    /// that out, and start the trial over.
+    private func wholeCheckpoint(at path: String) throws(BlobError) -> OutgoingFile? {
+        if access(path, F_OK) == 0 {
+            let file = try shelf.file(at: path)
+            if wholeCheckpoints.contains(file.digest) { return file }
+        }
+        guard let whole = settings.checkpoints.newestWhole(at: path) else { return nil }
+        let file = try shelf.file(at: whole)
+        wholeCheckpoints = wholeCheckpoints.suffix(BlobShelf.capacity - 1) + [file.digest]
+        return file
     }
 
     // MARK: Answers

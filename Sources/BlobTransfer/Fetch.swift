@@ -153,6 +153,7 @@ final class Fetch {
         let arrived = arrival!
         arrival = nil
         lastAsked = nil
+        if case .checkpoint = item { settings.checkpoints.keepEarlier(at: arrived.path) }
         try arrived.file.finish(arrived.reception.digest, as: arrived.path)
         guard case .dataset(let name, let folder?) = destination,
             case .dataset(_, let index) = item

@@ -22,8 +22,7 @@ public struct CoordinatorSettings: Sendable {
     public var options: Coordinator.Options
     /// The worker that is started here; nil is none.
     public var localWorker: LocalWorkerSettings?
-    /// The cycles in a checkpoint; nil if the file is none.
-    public var checkpointCycles: @Sendable (String) -> Int?
+    public var checkpoints: any BlobCheckpoints
     /// The paths of a dataset's files here, for workers that lack it; none if it is not here.
     public var datasetFiles: @Sendable (DatasetName) -> [String]
 
@@ -31,7 +30,7 @@ public struct CoordinatorSettings: Sendable {
         sweep: Sweep, sweepText: String, folder: RunFolder, endpoint: Endpoint?,
         certificate: ServerCertificate?, controlEndpoint: Endpoint? = nil,
         options: Coordinator.Options, localWorker: LocalWorkerSettings?,
-        checkpointCycles: @escaping @Sendable (String) -> Int? = { _ in nil },
+        checkpoints: any BlobCheckpoints = NoCheckpoints(),
         datasetFiles: @escaping @Sendable (DatasetName) -> [String] = { _ in [] }
     ) {
         self.sweep = sweep
@@ -42,7 +41,7 @@ public struct CoordinatorSettings: Sendable {
         self.controlEndpoint = controlEndpoint
         self.options = options
         self.localWorker = localWorker
-        self.checkpointCycles = checkpointCycles
+        self.checkpoints = checkpoints
         self.datasetFiles = datasetFiles
     }
 }
@@ -155,7 +154,7 @@ public final class CoordinatorService {
         blobs = try BlobServer(
             BlobServerSettings(
                 folder: folder, grants: grants, certificate: settings.certificate,
-                checkpointCycles: settings.checkpointCycles, datasetFiles: settings.datasetFiles),
+                checkpoints: settings.checkpoints, datasetFiles: settings.datasetFiles),
             beside: endpoint)
         var options = settings.options
         options.blobEndpoint = blobs.endpoint.description

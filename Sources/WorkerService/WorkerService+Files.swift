@@ -28,7 +28,7 @@ extension WorkerService {
                 let client = try BlobClient(
                     BlobClientSettings(
                         worker: settings.identifier, certificate: settings.certificate,
-                        checkpointCycles: settings.checkpointCycles, datasets: settings.datasets))
+                        checkpoints: settings.checkpoints, datasets: settings.datasets))
                 filesWatch = loop.watch(client.events.pollSource)
                 files = client
             }
@@ -92,7 +92,7 @@ extension WorkerService {
                 traffic.settle(ticket)
             case .fetched(let ticket):
                 if let (trial, path) = checkpointTickets[ticket] {
-                    traffic.note(cycles: settings.checkpointCycles(path) ?? 0, of: trial)
+                    traffic.note(cycles: settings.checkpoints.cycles(at: path) ?? 0, of: trial)
                 }
                 endFetch(ticket)
             case .nothingNewer(let ticket): endFetch(ticket)

@@ -30,8 +30,7 @@ public struct WorkerSettings: Sendable {
     public var scratchFolder: String
     /// Whether the run's folder is used where it is visible here.
     public var usesRunFolder: Bool
-    /// The cycles in a checkpoint; nil if the file is none.
-    public var checkpointCycles: @Sendable (String) -> Int?
+    public var checkpoints: any BlobCheckpoints
     public var datasets: any BlobDatasets
     public var softwareVersion: String
     public var leavesWithCoordinator: Bool
@@ -46,7 +45,7 @@ public struct WorkerSettings: Sendable {
         slots: Int, environment: [(name: String, value: String)], gpus: GPUOptions? = nil,
         offers: [ComputingOffer],
         dataFolder: String?, scratchFolder: String, usesRunFolder: Bool,
-        checkpointCycles: @escaping @Sendable (String) -> Int?, datasets: any BlobDatasets,
+        checkpoints: any BlobCheckpoints, datasets: any BlobDatasets,
         softwareVersion: String, leavesWithCoordinator: Bool, connectDelaySeconds: Int,
         idleExitSeconds: Int, walltimeSeconds: Int? = nil
     ) {
@@ -62,7 +61,7 @@ public struct WorkerSettings: Sendable {
         self.dataFolder = dataFolder
         self.scratchFolder = scratchFolder
         self.usesRunFolder = usesRunFolder
-        self.checkpointCycles = checkpointCycles
+        self.checkpoints = checkpoints
         self.datasets = datasets
         self.softwareVersion = softwareVersion
         self.leavesWithCoordinator = leavesWithCoordinator

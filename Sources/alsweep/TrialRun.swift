@@ -42,7 +42,7 @@ struct TrialRun {
             onCycle: { result, checkpoint in
                 do {
                     // First the state, then the news: whoever hears of a cycle finds its state.
-                    if let checkpointPath { try checkpoint.write(to: checkpointPath) }
+                    try checkpoints?.write(checkpoint)
                     onCycle(result)
                 } catch {
                     storageError = error
@@ -55,17 +55,17 @@ struct TrialRun {
     }
 
     private func checkpoint() -> ExperimentCheckpoint? {
-        guard let checkpointPath, FileManager.default.fileExists(atPath: checkpointPath) else {
-            return nil
+        guard let found = checkpoints?.read(for: configuration) else { return nil }
+        // What was in it can be computed again, with the same numbers.
+        let done = found.checkpoint?.results.count ?? 0
+        for error in found.errors {
+            print(
+                "warning: going on after cycle \(done): \(error)", to: &StandardError.stream)
         }
-        do {
-            return try ExperimentCheckpoint(contentsOf: checkpointPath, for: configuration)
-        } catch {
-            // What it held can be computed again, with the same numbers.
-            print("warning: starting anew: \(error)", to: &StandardError.stream)
-            return nil
-        }
+        return found.checkpoint
     }
+
+    private var checkpoints: CheckpointPair? { checkpointPath.map { CheckpointPair($0) } }
 
     private func finalState(
         from checkpoint: ExperimentCheckpoint?, _ observer: ExperimentObserver,
@@ -115,6 +115,7 @@ struct TrialRun {
             width: configuration.studyProtocol.width, classes: configuration.dataset.classCount)
         do {
             try final.network.write(network, to: modelPath)
+            checkpoints?.removeEarlier()
             return try Digest(ofFile: modelPath, algorithm: .sha256).hexadecimal
         } catch {
             throw .disk(error)

@@ -66,7 +66,8 @@ import Testing
         for seed in 0..<5 as Range<UInt64> {
             var stream = RandomStream(seed: seed, purpose: .clusterSeeding, cycle: 2)
             var expectedStream = stream
-            let seeds = clusterSeeds(embeddings, count: 30, drawing: &stream, pendingCapacity: 1)
+            let seeds = clusterSeeds(
+                embeddings, count: 30, drawing: &stream, pendingCapacity: 1, goOn: {})
             var expected = [expectedStream.below(150)]
             while expected.count < 30 {
                 let weights = gradients.map { gradient in
@@ -107,7 +108,7 @@ import Testing
         var counts = [Int](repeating: 0, count: 6)
         for seed in 0..<runCount {
             var stream = RandomStream(seed: UInt64(seed), purpose: .clusterSeeding, cycle: 1)
-            let seeds = clusterSeeds(embeddings, count: 4, drawing: &stream)
+            let seeds = clusterSeeds(embeddings, count: 4, drawing: &stream, goOn: {})
             #expect(Set(seeds).count == 4)
             counts[seeds[2]] += 1
         }
@@ -123,19 +124,20 @@ import Testing
     func duplicates() {
         let (varied, _) = embeddings(40)
         var stream = RandomStream(seed: 1, purpose: .clusterSeeding, cycle: 1)
-        #expect(clusterSeeds(varied, count: 40, drawing: &stream).sorted() == Array(0..<40))
+        #expect(
+            clusterSeeds(varied, count: 40, drawing: &stream, goOn: {}).sorted() == Array(0..<40))
         let row = randomRows(1, length: 64, seed: 8, offset: 3)
         let equal = Embeddings(
             count: 30, features: (0..<30).flatMap { _ in row }, featureCount: 64,
             factors: (0..<30).flatMap { _ in [-0.5, 0.25, 0.25] as [Float] }, factorCount: 3)
-        let seeds = clusterSeeds(equal, count: 10, drawing: &stream)
+        let seeds = clusterSeeds(equal, count: 10, drawing: &stream, goOn: {})
         let rest = (0..<30).filter { $0 != seeds[0] }
         #expect(seeds.dropFirst() == rest.prefix(9))
         let zero = Embeddings(
             count: 4, features: [0, 0, 0, 0], featureCount: 1, factors: [0, 0, 0, 0],
             factorCount: 1)
-        #expect(clusterSeeds(zero, count: 4, drawing: &stream).sorted() == [0, 1, 2, 3])
-        #expect(clusterSeeds(zero, count: 0, drawing: &stream) == [])
+        #expect(clusterSeeds(zero, count: 4, drawing: &stream, goOn: {}).sorted() == [0, 1, 2, 3])
+        #expect(clusterSeeds(zero, count: 0, drawing: &stream, goOn: {}) == [])
     }
 
     @Test("two far groups have a seed each before one has two")
@@ -147,7 +149,7 @@ import Testing
             factors: near.factors + near.factors, factorCount: 5)
         for seed in 0..<20 as Range<UInt64> {
             var stream = RandomStream(seed: seed, purpose: .clusterSeeding, cycle: 1)
-            let seeds = clusterSeeds(far, count: 20, drawing: &stream)
+            let seeds = clusterSeeds(far, count: 20, drawing: &stream, goOn: {})
             #expect(seeds.count { $0 < 50 } <= 1, "only the long gradients are far apart")
         }
     }
@@ -163,7 +165,7 @@ import Testing
             count: 55, features: features, featureCount: 32,
             factors: predictionErrors(logits.span, classCount: 10), factorCount: 10)
         var stream = RandomStream(seed: 0, purpose: .clusterSeeding, cycle: 1)
-        let seeds = clusterSeeds(embeddings, count: 12, drawing: &stream)
+        let seeds = clusterSeeds(embeddings, count: 12, drawing: &stream, goOn: {})
         #expect(picks == seeds.map { unlabelled[$0] })
         let reversed = try strategy.picks(for: scene.request(12, of: unlabelled.reversed()))
         #expect(reversed.indices == picks, "the order does not count")

@@ -41,7 +41,7 @@ import Testing
         let picks = farthestFirst(
             embeddings(values, length: sizes.length),
             from: embeddings(centers, length: sizes.length), count: 40,
-            blockCapacity: blockCapacity)
+            blockCapacity: blockCapacity, goOn: {})
         let expected = bruteForce(
             rows(values, length: sizes.length), from: rows(centers, length: sizes.length), count: 40
         )
@@ -57,7 +57,7 @@ import Testing
         let values = (0..<200 * 3).map { _ in Float(stream.below(3)) }
         let picks = farthestFirst(
             embeddings(values, length: 3), from: embeddings([1, 1, 1], length: 3), count: 200,
-            blockCapacity: blockCapacity)
+            blockCapacity: blockCapacity, goOn: {})
         #expect(
             picks == bruteForce(rows(values, length: 3), from: [[1, 1, 1]], count: 200))
         #expect(picks.sorted() == Array(0..<200))
@@ -69,7 +69,8 @@ import Testing
         let values = (0..<700).flatMap { _ in row }
         for centers in [row, []] {
             let picks = farthestFirst(
-                embeddings(values, length: 512), from: embeddings(centers, length: 512), count: 650)
+                embeddings(values, length: 512), from: embeddings(centers, length: 512), count: 650,
+                goOn: {})
             #expect(picks == Array(0..<650))
         }
     }
@@ -78,13 +79,13 @@ import Testing
     func limits() {
         let values = randomRows(20, length: 4, seed: 2)
         let none = embeddings([], length: 4)
-        let picks = farthestFirst(embeddings(values, length: 4), from: none, count: 20)
+        let picks = farthestFirst(embeddings(values, length: 4), from: none, count: 20, goOn: {})
         #expect(picks == bruteForce(rows(values, length: 4), from: [], count: 20))
         #expect(picks[0] == 0)
         let one = embeddings(Array(values[..<4]), length: 4)
-        #expect(farthestFirst(one, from: one, count: 1) == [0])
-        #expect(farthestFirst(one, from: one, count: 0) == [])
-        #expect(farthestFirst(none, from: one, count: 0) == [])
+        #expect(farthestFirst(one, from: one, count: 1, goOn: {}) == [0])
+        #expect(farthestFirst(one, from: one, count: 0, goOn: {}) == [])
+        #expect(farthestFirst(none, from: one, count: 0, goOn: {}) == [])
     }
 
     @Test("a row without its column's mean keeps its distances")

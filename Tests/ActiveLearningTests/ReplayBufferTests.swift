@@ -50,7 +50,7 @@ import Testing
         var learner = start
         learner.buffer = buffer(holding: count)
         let draws = RandomStream(seed: 3, purpose: .replaySampling, cycle: 1)
-        let losses = learner.train(5, drawing: draws)
+        let losses = learner.train(5, drawing: draws, goOn: {})
         #expect(losses.count == (count < 64 ? 0 : 5))
         #expect((learner.network == start.network) == (count < 64))
         #expect(learner.optimizer.stepCount == losses.count)
@@ -63,10 +63,10 @@ import Testing
         start.buffer = buffer(holding: 100)
         let draws = RandomStream(seed: 3, purpose: .replaySampling, cycle: 1)
         var (none, few, many) = (start, start, start)
-        #expect(none.train(0, drawing: draws).isEmpty)
+        #expect(none.train(0, drawing: draws, goOn: {}).isEmpty)
         #expect(none == start)
-        let fewLosses = few.train(3, drawing: draws)
-        let manyLosses = many.train(6, drawing: draws)
+        let fewLosses = few.train(3, drawing: draws, goOn: {})
+        let manyLosses = many.train(6, drawing: draws, goOn: {})
         #expect(Array(manyLosses.prefix(3)) == fewLosses)
         #expect(few.network != many.network)
     }

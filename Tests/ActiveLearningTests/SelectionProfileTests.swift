@@ -26,7 +26,7 @@ struct SelectionProfileTests {
                 count: poolCount, features: features, featureCount: length,
                 factors: predictionErrors(logits.span, classCount: classCount),
                 factorCount: classCount)
-            return clusterSeeds(embeddings, count: pickCount, drawing: &stream)
+            return clusterSeeds(embeddings, count: pickCount, drawing: &stream, goOn: {})
         }
         report("k_center, \(labelledCount) labelled") {
             features += groupedRows(labelledCount, seed: 3)
@@ -37,7 +37,7 @@ struct SelectionProfileTests {
                 Embeddings(count: poolCount, features: features, featureCount: length),
                 from: Embeddings(
                     count: labelledCount, features: labelled, featureCount: length),
-                count: pickCount)
+                count: pickCount, goOn: {})
         }
     }
 

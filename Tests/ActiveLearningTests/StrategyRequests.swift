@@ -29,18 +29,22 @@ struct StrategyScene {
                 labels: (0..<count).map { UInt8($0 % 10) }))
     }
 
-    var classifier: PoolClassifier {
+    var classifier: PoolClassifier { classifier { false } }
+
+    private func classifier(_ shouldStop: @escaping () -> Bool) -> PoolClassifier {
         PoolClassifier(
             engine: engine, assembly: BatchAssembly(pool), batchSize: 16, cycle: 1,
-            shouldStop: { false })
+            shouldStop: shouldStop)
     }
 
     func request(
-        _ count: Int, of unlabelled: [Int], labelled: [Int] = [], seed: UInt64 = 0, cycle: Int = 1
+        _ count: Int, of unlabelled: [Int], labelled: [Int] = [], seed: UInt64 = 0, cycle: Int = 1,
+        shouldStop: @escaping () -> Bool = { false }
     ) -> QueryRequest {
         QueryRequest(
             seed: seed, cycle: cycle, unlabelled: unlabelled, labelled: labelled,
-            count: min(count, unlabelled.count), labels: pool.labels, classifier: classifier)
+            count: min(count, unlabelled.count), labels: pool.labels,
+            classifier: classifier(shouldStop))
     }
 }
 

@@ -71,7 +71,7 @@ import Testing
         let logits = try scene.classifier.logits(of: Array(0..<300))
         let states = ClassifierStates(logits: logits.span, classCount: 10)
         let cold = DQNState(stateLength: states.length, for: request)
-        let warm = WarmDQNState(warmedBy: states, for: request)
+        let warm = try WarmDQNState(warmedBy: states, for: request)
         func meanError(_ network: QNetwork) -> Double {
             let values = network.pickValues(of: states)
             return values.indices.reduce(0) { sum, row in
@@ -83,7 +83,7 @@ import Testing
         #expect(warm.learner.buffer.count == 0)
         #expect(warm.learner.optimizer.stepCount == 200)
         #expect(warm.auc == nil)
-        #expect(warm == WarmDQNState(warmedBy: states, for: request))
+        #expect(try warm == WarmDQNState(warmedBy: states, for: request))
     }
 
     @Test("a cycle's picks, rewards, AUC and λ are those of a second computation")

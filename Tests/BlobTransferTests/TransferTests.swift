@@ -67,6 +67,48 @@ private func digest(_ bytes: [UInt8]) -> BlobDigest {
         #expect(bytes(at: place.checkpoint) == stored)
     }
 
+    @Test("a checkpoint that the coordinator's disk has damaged: the one before it is given")
+    func damagedThere() throws {
+        let place = try Workplace()
+        let states = (1...3).map { state(chunk + 5, cycles: UInt8($0), seed: UInt64($0)) }
+        let first = try place.client()
+        for (index, bytes) in states.enumerated() {
+            _ = first.give(
+                .checkpoint(trial), attempt: 1, path: place.file("c\(index)", bytes))
+            guard case .given = try first.nextOutcome() else { throw DeadlineMissed(what: "given") }
+        }
+        first.close(silenceMs: 0, limitMs: 0)
+        #expect(bytes(at: place.checkpoint) == states[2])
+        put([0] + states[2].dropFirst(), at: place.checkpoint)
+
+        let other = WorkerID("worker-2")
+        place.grants.introduce(other, key: nil)
+        place.grants.note(.attemptStarted(started(2, by: other)))
+        let client = try place.client(other)
+        let target = place.path + "/worker/mine"
+        _ = client.fetchCheckpoint(of: trial, to: target, partFolder: place.path + "/worker")
+        guard case .fetched = try client.nextOutcome() else {
+            throw DeadlineMissed(what: "fetched")
+        }
+        #expect(bytes(at: target) == states[1])
+        client.close(silenceMs: 0, limitMs: 0)
+    }
+
+    @Test("a worker whose own checkpoint is damaged fetches the coordinator's of as many cycles")
+    func damagedHere() throws {
+        let place = try Workplace()
+        let stored = state(chunk, cycles: 2)
+        put(stored, at: place.checkpoint)
+        let client = try place.client()
+        let target = place.file("mine", [0, 2, 3])
+        _ = client.fetchCheckpoint(of: trial, to: target, partFolder: place.path + "/worker")
+        guard case .fetched = try client.nextOutcome() else {
+            throw DeadlineMissed(what: "fetched")
+        }
+        #expect(bytes(at: target) == stored)
+        client.close(silenceMs: 0, limitMs: 0)
+    }
+
     @Test("a checkpoint of fewer cycles does not replace one of more")
     func older() throws {
         let place = try Workplace()

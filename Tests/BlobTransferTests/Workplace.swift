@@ -40,7 +40,7 @@ final class Workplace {
         server = try BlobServer(
             BlobServerSettings(
                 folder: folder, grants: grants, certificate: certificate,
-                checkpointCycles: countCycles, datasetFiles: { _ in files }),
+                checkpoints: ByteCheckpoints(), datasetFiles: { _ in files }),
             beside: .tcp(host: "127.0.0.1", port: 0))
     }
 
@@ -64,7 +64,7 @@ final class Workplace {
     ) throws -> BlobClient {
         let client = try BlobClient(
             BlobClientSettings(
-                worker: worker, certificate: certificate, checkpointCycles: countCycles,
+                worker: worker, certificate: certificate, checkpoints: ByteCheckpoints(),
                 datasets: datasets))
         client.connect(to: server.endpoint)
         return client
@@ -79,8 +79,20 @@ func started(_ attempt: Int, by worker: WorkerID) -> AttemptStarted {
     AttemptStarted(trial: trial, attempt: attempt, worker: worker, host: "here")
 }
 
-@Sendable private func countCycles(_ path: String) -> Int? {
-    FileManager.default.contents(atPath: path)?.first.map(Int.init)
+/// Their first byte is the number of cycles; 0 stands for damage.
+private struct ByteCheckpoints: BlobCheckpoints {
+    func cycles(at path: String) -> Int? {
+        FileManager.default.contents(atPath: path)?.first.map(Int.init)
+    }
+
+    func newestWhole(at path: String) -> String? {
+        [path, path + ".before"].first { (cycles(at: $0) ?? 0) > 0 }
+    }
+
+    func keepEarlier(at path: String) {
+        unlink(path + ".before")
+        link(path, path + ".before")
+    }
 }
 
 struct NoDatasets: BlobDatasets {

@@ -327,7 +327,7 @@ struct LaunchCommand: ParsableCommand {
                         threads: local.threads, dataFolder: local.data,
                         certificatePath: FileManager.default.fileExists(
                             atPath: folder.clientCertificate) ? folder.clientCertificate : nil)
-                }, checkpointCycles: ExperimentCheckpoint.cycleCount(at:),
+                }, checkpoints: CheckpointFiles(),
                 datasetFiles: datasetFiles),
             logger: logger,
             notice: display.show)

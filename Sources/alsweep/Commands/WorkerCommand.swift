@@ -128,7 +128,7 @@ struct WorkerCommand: ParsableCommand {
                 environment: LibraryEnvironment.variables(threads: threads), gpus: gpus,
                 offers: EngineName.offersHere, dataFolder: data,
                 scratchFolder: scratchFolder ?? defaultScratch, usesRunFolder: !separate,
-                checkpointCycles: ExperimentCheckpoint.cycleCount(at:),
+                checkpoints: CheckpointFiles(),
                 datasets: ReceivedDatasets(
                     search: DatasetSearch(
                         folder: data, environment: ProcessInfo.processInfo.environment)),
