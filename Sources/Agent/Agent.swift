@@ -29,6 +29,8 @@ public enum AgentAction: Hashable, Sendable {
 /// Why a worker ends.
 public enum AgentExit: Hashable, Sendable {
     case sweepFinished
+    /// The user wants it to get no more trials.
+    case drained
     /// Its attempts were given back.
     case stopped
     case coordinatorLost
@@ -184,6 +186,7 @@ public struct Agent: Sendable {
         case .fenced(let lease): abandon(lease)
         case .renewed: break
         case .stop(.sweepFinished): beginStop(.sweepFinished, at: now)
+        case .stop(.drained): beginStop(.drained, at: now)
         case .stop(.coordinatorLeaving): leave(at: now)
         case .refused(let reason): beginStop(.refused(reason), at: now)
         case .hello, .ready, .heartbeat, .report, .goodbye, .command, .commandAnswered,

@@ -10,8 +10,14 @@ extension Coordinator {
                 throw RefusedCommand(
                     "the coordinator is about to end", hint: "give the command again in a minute")
             }
-            let records = try command.records(in: history)
+            let records = try command.records(
+                in: history, connected: workers.map { ($0.key, $0.value.host) })
             for record in records { carryOut(record) }
+            switch command {
+            case .prioritize: sortQueue()
+            case .drain: dismissDrained()
+            case .pause, .resume, .cancel, .retry, .undrain: break
+            }
             answer(CommandAnswer(isDone: true, text: command.summary(of: records)), command: number)
         } catch {
             answer(

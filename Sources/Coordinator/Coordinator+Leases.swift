@@ -79,7 +79,8 @@ extension Coordinator {
         enqueue(history.index(of: lease.trial)!)
     }
 
-    /// One trial a free slot, the longest expected first, ties in the order of the sweep.
+    /// One trial a free slot: those of the highest priority first, then the longest expected, ties in
+    /// the order of the sweep.
     mutating func assignTrials(at now: Instant) {
         guard !queue.isEmpty, !history.isPaused else { return }
         forgetSilentWorkers(at: now)
@@ -134,7 +135,9 @@ extension Coordinator {
     /// failed on.
     private func isEligible(_ index: Int, for worker: WorkerID, at now: Instant) -> Bool {
         let trial = history.trials[index]
-        if isQuarantined(worker) || !canFinishCycle(of: trial, worker, at: now) {
+        if isDrained(worker) || isQuarantined(worker)
+            || !canFinishCycle(of: trial, worker, at: now)
+        {
             return false
         }
         if let retry = retryInstants[trial.id], now < retry { return false }
@@ -145,22 +148,32 @@ extension Coordinator {
         guard failedWorkers.contains(worker) else { return true }
         return !workers.contains {
             $0.value.freeSlots > 0 && !failedWorkers.contains($0.key)
-                && !isQuarantined($0.key)
+                && !isQuarantined($0.key) && !isDrained($0.key)
         }
     }
 
-    /// Inserts a trial behind those that take at least as long.
+    /// Inserts a trial behind those of a higher priority, and those of its own that take at least as
+    /// long.
     mutating func enqueue(_ index: Int) {
-        func key(_ index: Int) -> (Double, Int) {
-            (-history.trials[index].configuration.expectedImageSteps, index)
-        }
+        let place = place(of: index)
         var lower = 0
         var upper = queue.count
         while lower < upper {
             let middle = (lower + upper) / 2
-            if key(queue[middle]) < key(index) { lower = middle + 1 } else { upper = middle }
+            if self.place(of: queue[middle]) < place { lower = middle + 1 } else { upper = middle }
         }
         queue.insert(index, at: lower)
+    }
+
+    /// What the queue is in the ascending order of.
+    private func place(of index: Int) -> (Int, Double, Int) {
+        let trial = history.trials[index]
+        return (-sweep.priority(of: trial), -trial.configuration.expectedImageSteps, index)
+    }
+
+    /// Priorities have changed.
+    mutating func sortQueue() {
+        queue = Deque(queue.sorted { place(of: $0) < place(of: $1) })
     }
 
     mutating func dequeue(_ index: Int) {

@@ -1,5 +1,6 @@
 import OrderedCollections
 import SweepModel
+import Wire
 
 /// Which workers are no place for a trial: those on which everything fails, and those that end before
 /// a cycle of it could.
@@ -15,7 +16,20 @@ extension Coordinator {
 
     /// Where trials fail on every worker, it is the trials' fault, and no worker is kept from them.
     func isQuarantined(_ worker: WorkerID) -> Bool {
-        quarantines[worker] != nil && workers.keys.contains { quarantines[$0] == nil }
+        quarantines[worker] != nil
+            && workers.keys.contains { quarantines[$0] == nil && !isDrained($0) }
+    }
+
+    func isDrained(_ worker: WorkerID) -> Bool {
+        guard let session = workers[worker] else { return false }
+        return history.isDrained(worker, host: session.host)
+    }
+
+    /// Those that the user wants to have no trials, and that have none, leave.
+    mutating func dismissDrained() {
+        for load in loads where load.trials == 0 && isDrained(load.worker) {
+            send(.stop(.drained), to: load.worker)
+        }
     }
 
     mutating func endQuarantines(at now: Instant) {

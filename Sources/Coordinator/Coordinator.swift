@@ -189,6 +189,10 @@ public struct Coordinator: Sendable {
         case .ready(let ready):
             workers[worker]!.offer(ready)
             offers.append(worker)
+            // Said as often as it offers slots: a message may be lost.
+            if isDrained(worker), !leases.values.contains(where: { $0.attempt.worker == worker }) {
+                send(.stop(.drained), to: worker)
+            }
         case .heartbeat(let heartbeat): renewLeases(of: worker, heartbeat, at: now)
         case .report(let report): accept(report, from: worker, at: now)
         case .goodbye: dismiss(worker)

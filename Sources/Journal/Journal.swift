@@ -5,8 +5,8 @@ import SweepModel
 /// A run's records in an SQLite file, appended and never changed.
 public final class Journal: Sendable {
     /// The format this version writes. 2: a checksum per record, and picks in a table of their own.
-    /// 3: what the user commanded.
-    public static let format = 3
+    /// 3: what the user commanded. 4: priorities and drained workers.
+    public static let format = 4
     /// "ALSW": tells a journal from other SQLite files.
     static let applicationID: Int32 = 0x414C_5357
     private static let lockPatienceSeconds = 5.0

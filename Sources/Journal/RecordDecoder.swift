@@ -56,7 +56,8 @@ struct RecordDecoder {
             record = .trialFinished(try scanner.end())
             try scanner.expect("},\"kind\":\"trial_finished\"}")
         case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .cycleDisputed,
-            .attemptEnded, .trialFailed, .pauseSet, .trialCancelled, .trialRetried:
+            .attemptEnded, .trialFailed, .pauseSet, .trialCancelled, .trialRetried, .prioritySet,
+            .drainSet:
             return nil
         }
         try scanner.expectEnd()

@@ -21,6 +21,10 @@ extension Checker {
                 fail(.silence, "\(content.worker) is silent: \(record.traceText)")
             }
             if live.isPaused { fail(.commands, "while the run is paused: \(record.traceText)") }
+            if live.isDrained(content.worker, host: content.host) {
+                fail(.commands, "\(content.host) is drained: \(record.traceText)")
+            }
+            judgeOrder(trial, record)
             oracle.start(content, at: now)
         case .cycleAccepted(let content):
             judge(content, after: event)
@@ -48,12 +52,26 @@ extension Checker {
             if content.kind != .user, failures.count < options.maximumFailures {
                 fail(.fencing, "after \(failures.count) failures: \(record.traceText)")
             }
-        case .pauseSet, .trialRetried: requireCommand(event, record)
+        case .pauseSet, .trialRetried, .prioritySet, .drainSet: requireCommand(event, record)
         case .trialCancelled(let trial):
             requireCommand(event, record)
             if oracle.entries[trial] != nil {
                 fail(.commands, "an attempt holds its lease: \(record.traceText)")
             }
+        }
+    }
+
+    /// Of the trials that wait, that no worker failed on and that need the same dataset, none may have a
+    /// higher priority. Where workers end by themselves, a shorter cycle may come first.
+    private mutating func judgeOrder(_ trial: TrialHistory, _ record: Record) {
+        guard !hasWalltimes else { return }
+        let priority = sweep.priority(of: trial)
+        for other in live.trials
+        where other.state == .pending && other.attempts.isEmpty
+            && other.configuration.dataset == trial.configuration.dataset
+            && sweep.priority(of: other) > priority
+        {
+            fail(.order, "\(other.id) waits, and has a higher priority: \(record.traceText)")
         }
     }
 

@@ -16,11 +16,16 @@ struct Checker {
     var oracle: LeaseOracle
     private var acknowledged: [(report: Report, worker: WorkerID)] = []
     let options: Coordinator.Options
+    let sweep: Sweep
+    /// Whether workers end by themselves.
+    let hasWalltimes: Bool
     /// In the simulation's time.
     private var time: Int64 = 0
 
-    init(_ options: Coordinator.Options) {
-        self.options = options
+    init(_ scenario: Scenario) {
+        options = scenario.options
+        sweep = scenario.sweep
+        hasWalltimes = scenario.machines.contains { $0.walltimeMs != nil }
         oracle = LeaseOracle(options)
     }
 
@@ -95,7 +100,8 @@ struct Checker {
         let history = coordinator.history
         guard history.trials.count == live.trials.count, history.epoch == live.epoch,
             history.choices.count == live.choices.count,
-            history.unsettledCount == live.unsettledCount, history.isPaused == live.isPaused
+            history.unsettledCount == live.unsettledCount, history.isPaused == live.isPaused,
+            history.drained == live.drained
         else {
             return fail(
                 .replay,

@@ -72,6 +72,8 @@ struct Child {
 enum ChildStep {
     case begin
     case cycleFinished
+    /// Its checkpoint has moved to the coordinator, or was waited for in vain.
+    case checkpointGiven
     case fail(FailureKind)
     case end
 }

@@ -111,14 +111,16 @@ extension Sweep {
             Stage(
                 name: "steps", datasets: datasets,
                 seeds: .fixed(Array([0, 1, 2].prefix(draws.number(in: 1...3)))),
-                strategies: [.plain(.random), .learned(.dqn, .fixed(steps))])
+                strategies: [.plain(.random), .learned(.dqn, .fixed(steps))],
+                priority: draws.number(in: -1...1))
         ]
         if draws.flip() {
             stages.append(
                 Stage(
                     name: "times", datasets: datasets,
                     seeds: .time(count: draws.number(in: 1...3)),
-                    strategies: [.learned(.dqn, .bestOf(stage: "steps"))]))
+                    strategies: [.learned(.dqn, .bestOf(stage: "steps"))],
+                    priority: draws.number(in: -1...1)))
         }
         return Sweep(name: "simulated", studyProtocol: studyProtocol, stages: stages)
     }

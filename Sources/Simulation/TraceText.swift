@@ -83,6 +83,10 @@ extension Record {
         case .pauseSet(let isPaused): return isPaused ? "paused" : "resumed"
         case .trialCancelled(let trial): return "trial cancelled: \(trial)"
         case .trialRetried(let trial): return "trial retried: \(trial)"
+        case .prioritySet(let content):
+            return "\(content.trial) has priority \(content.priority)"
+        case .drainSet(let content):
+            return "\(content.name) is \(content.isDrained ? "" : "not ")drained"
         }
     }
 }

@@ -12,7 +12,9 @@ public enum Promise: String, CaseIterable, Sendable {
     case silence = "trials go to workers that were heard of within a lease"
     case damage = "a damaged message is not taken for one"
     case commands =
-        "only a user's command pauses, cancels or retries, and nothing starts while paused"
+        "only a user's command pauses, cancels, retries or drains, and nothing starts against it"
+    case order = "of the trials that wait and may start, those of the highest priority start first"
+    case processes = "only a process that hangs, or does not stop, is killed"
     case liveness = "without faults the sweep finishes"
 }
 

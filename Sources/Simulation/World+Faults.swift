@@ -34,7 +34,11 @@ extension World {
             trace.note(now, "disk", "is full")
             agenda.plan(.diskMended, at: outageEnd())
         case .workerCrash:
-            endWorker(node, "crashes")
+            let takesMemory = draws.happens(perMille: 200)
+            endWorker(
+                node, takesMemory ? "is killed for the memory that it takes" : "crashes",
+                fault: takesMemory
+                    ? WorkerFault(kind: .outOfMemory, message: "its job took more memory") : nil)
             if draws.flip() {
                 workers[node].clock = NodeClock(
                     at: now, reading: draws.milliseconds(in: 0...7_200_000),
@@ -66,13 +70,22 @@ extension World {
         let trials = checker.durable.trials.map(\.id)
         let named = TrialSelection.named(trials.isEmpty ? [] : [draws.pick(trials)])
         let command: RunCommand =
-            switch draws.below(8) {
+            switch draws.below(12) {
             case 0: .pause(withdraws: draws.flip())
             case 1, 2, 3: .resume
             case 4: .cancel(draws.happens(perMille: 50) ? .all : named)
+            case 5: .prioritize(named, priority: draws.number(in: -2...2))
+            case 6: .drain(drainable(), withdraws: draws.flip())
+            case 7: .undrain(checker.durable.drained.first ?? "nobody")
             default: .retry(draws.flip() ? .all : named, withCancelled: draws.flip())
             }
         obey(command)
+    }
+
+    /// A host, or the worker on it.
+    private mutating func drainable() -> String {
+        let node = draws.below(workers.count)
+        return draws.flip() ? "host\(node)" : workers[node].id.rawValue
     }
 
     private mutating func obey(_ command: RunCommand) {
@@ -86,6 +99,7 @@ extension World {
 
     mutating func resumeRun() {
         if checker.durable.isPaused || !coordinator.isUp { obey(.resume) }
+        for name in checker.durable.drained { obey(.undrain(name)) }
         plan(.resumption, after: scenario.options.leaseMs)
     }
 
@@ -158,7 +172,8 @@ extension World {
         let trials = Int64(scenario.sweep.extended(bySeeds: extensionCount).trialCount)
         let cycles = Int64(scenario.sweep.studyProtocol.cycles)
         let perTrial =
-            cycles * scenario.cycleMs * 3 / 2 + 2 * (options.leaseMs + options.graceMs)
+            cycles * (scenario.cycleMs * 3 / 2 + Self.fileSilenceMs) + 2
+            * (options.leaseMs + options.graceMs)
             + 30 * options.retryDelayMs
         return 4 * 3_600_000 + setBackMs + 2 * options.hangDelayMs + trials * perTrial
     }

@@ -8,6 +8,8 @@ import Wire
 extension World {
     /// A socket without a peer tries again at intervals up to this one.
     private static let longestReconnectionMs: Int64 = 30_000
+    /// A report waits so long for its checkpoint.
+    static let fileSilenceMs: Int64 = 30_000
 
     mutating func startWorker(_ node: Int) {
         guard workers[node].agent == nil else { return }
@@ -78,13 +80,20 @@ extension World {
     }
 
     /// The process and all that it started are gone; whoever started it does so again.
-    mutating func endWorker(_ node: Int, _ how: @autoclosure () -> String) {
+    ///
+    /// - Parameter fault: what a launcher knows of its end; one that does not know, or is not up, says
+    ///   nothing.
+    mutating func endWorker(
+        _ node: Int, _ how: @autoclosure () -> String, fault: WorkerFault? = nil
+    ) {
         guard workers[node].agent != nil else { return }
         trace.note(now, workers[node].id.rawValue, how())
         workers[node].agent = nil
         workers[node].children = []
         workers[node].life += 1
-        if workers[node].machine.isCoordinators {
+        if fault != nil, coordinator.isUp {
+            receive(.workerDied(workers[node].id, fault: fault))
+        } else if workers[node].machine.isCoordinators {
             if coordinator.isUp {
                 receive(.workerDied(workers[node].id))
             } else {
@@ -137,6 +146,10 @@ extension World {
     private mutating func kill(_ lease: Lease, at node: Int) {
         guard let child = workers[node].children.first(where: { $0.assignment.lease == lease })
         else { return }
+        if !child.isHung, !child.isStopping {
+            return checker.fail(
+                .processes, "\(workers[node].id) kills \(lease.traceText), which computes", at: now)
+        }
         plan(step: .end, node, child.serial, afterUpTo: 100)
     }
 
@@ -165,11 +178,12 @@ extension World {
             }
         case _ where child.isStopping || child.isHung: break
         case .begin: begin(child, at: node)
-        case .cycleFinished:
-            let cycle = child.cycle + 1
-            save(cycle, of: child, at: node)
-            say(cycle, child, at: node)
-            compute(from: cycle, child, at: node)
+        case .cycleFinished: finishCycle(child, at: node)
+        case .checkpointGiven:
+            if mayMoveFiles(of: lease, node) {
+                checkpoints[lease.trial] = max(checkpoints[lease.trial] ?? 0, child.cycle + 1)
+            }
+            tell(child.cycle + 1, child, at: node)
         }
     }
 
@@ -183,9 +197,11 @@ extension World {
         if lacksMemory(on: child.gpu, of: node) {
             return advance(node, child.serial, .fail(.outOfGPUMemory))
         }
-        let saved =
-            workers[node].machine.sharesFolder
-            ? checkpoints[lease.trial] : workers[node].checkpoints[lease.trial]
+        let given =
+            workers[node].machine.sharesFolder || mayMoveFiles(of: lease, node)
+            ? checkpoints[lease.trial] : nil
+        let own = workers[node].machine.sharesFolder ? nil : workers[node].checkpoints[lease.trial]
+        let saved = [given, own].compactMap(\.self).max()
         for cycle in 0..<(saved ?? 0) { say(cycle + 1, child, at: node) }
         compute(from: saved ?? 0, child, at: node)
     }
@@ -208,14 +224,31 @@ extension World {
             after: usual * 4 / 5 + draws.milliseconds(in: 0...(usual * 2 / 5)))
     }
 
-    /// The state is saved before it is told of.
-    private mutating func save(_ cycle: Int, of child: Child, at node: Int) {
-        let trial = child.assignment.lease.trial
+    /// The state is saved before it is told of, also where another worker finds it: a report waits for
+    /// its checkpoint, but for no longer than some silence.
+    private mutating func finishCycle(_ child: Child, at node: Int) {
+        let (trial, cycle) = (child.assignment.lease.trial, child.cycle + 1)
         if workers[node].machine.sharesFolder {
             checkpoints[trial] = cycle
-        } else {
-            workers[node].checkpoints[trial] = cycle
+            return tell(cycle, child, at: node)
         }
+        workers[node].checkpoints[trial] = cycle
+        let isReached = mayMoveFiles(of: child.assignment.lease, node)
+        plan(
+            step: .checkpointGiven, node, child.serial,
+            afterUpTo: isReached ? 2_000 : Self.fileSilenceMs)
+    }
+
+    private mutating func tell(_ cycle: Int, _ child: Child, at node: Int) {
+        say(cycle, child, at: node)
+        compute(from: cycle, child, at: node)
+    }
+
+    /// Files go to and from the last attempt of a trial, while there is a way and space.
+    private func mayMoveFiles(of lease: Lease, _ node: Int) -> Bool {
+        coordinator.isUp && !disk.isFull && workers[node].cutToCoordinator <= now
+            && workers[node].cutFromCoordinator <= now
+            && checker.durable[lease.trial]?.attempts.count == lease.attempt
     }
 
     private mutating func say(_ cycle: Int, _ child: Child, at node: Int) {

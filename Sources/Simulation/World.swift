@@ -34,7 +34,7 @@ struct World {
         self.scenario = scenario
         self.bug = bug
         var draws = Draws(seed: Draws.mix(scenario.seed))
-        checker = Checker(scenario.options)
+        checker = Checker(scenario)
         trace = Trace(isOn: isTraced)
         coordinator = CoordinatorNode(
             clock: NodeClock(

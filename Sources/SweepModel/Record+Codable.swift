@@ -15,6 +15,8 @@ extension Record: Codable {
         case pauseSet = "pause_set"
         case trialCancelled = "trial_cancelled"
         case trialRetried = "trial_retried"
+        case prioritySet = "priority_set"
+        case drainSet = "drain_set"
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -38,13 +40,17 @@ extension Record: Codable {
         case .pauseSet: .pauseSet
         case .trialCancelled: .trialCancelled
         case .trialRetried: .trialRetried
+        case .prioritySet: .prioritySet
+        case .drainSet: .drainSet
         }
     }
 
     /// The trial that the record is about, if it is about one.
     public var trial: TrialID? {
         switch self {
-        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .pauseSet: nil
+        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .pauseSet,
+            .drainSet:
+            nil
         case .trialAdded(let content): content.configuration.id
         case .attemptStarted(let content): content.trial
         case .cycleAccepted(let content), .cycleDisputed(let content): content.trial
@@ -52,6 +58,7 @@ extension Record: Codable {
         case .trialFinished(let content): content.trial
         case .trialFailed(let content): content.trial
         case .trialCancelled(let trial), .trialRetried(let trial): trial
+        case .prioritySet(let content): content.trial
         }
     }
 
@@ -76,6 +83,8 @@ extension Record: Codable {
             case .pauseSet: .pauseSet(try content())
             case .trialCancelled: .trialCancelled(try content())
             case .trialRetried: .trialRetried(try content())
+            case .prioritySet: .prioritySet(try content())
+            case .drainSet: .drainSet(try content())
             }
     }
 
@@ -97,6 +106,8 @@ extension Record: Codable {
         case .pauseSet(let isPaused): try container.encode(isPaused, forKey: .content)
         case .trialCancelled(let trial), .trialRetried(let trial):
             try container.encode(trial, forKey: .content)
+        case .prioritySet(let content): try container.encode(content, forKey: .content)
+        case .drainSet(let content): try container.encode(content, forKey: .content)
         }
     }
 }

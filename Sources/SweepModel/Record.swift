@@ -27,6 +27,36 @@ public enum Record: Hashable, Sendable {
     case trialCancelled(TrialID)
     /// The user wants a trial tried again that failed or was cancelled; its failures so far are forgiven.
     case trialRetried(TrialID)
+    /// The user wants a trial started sooner or later than others that wait.
+    case prioritySet(PrioritySet)
+    /// The user wants workers to get no more trials, or to get some again.
+    case drainSet(DrainSet)
+}
+
+public struct PrioritySet: Codable, Hashable, Sendable {
+    public var trial: TrialID
+    public var priority: Int
+
+    public init(trial: TrialID, priority: Int) {
+        self.trial = trial
+        self.priority = priority
+    }
+}
+
+public struct DrainSet: Codable, Hashable, Sendable {
+    /// A worker's identifier, or the name of a host, whose workers are all meant.
+    public var name: String
+    public var isDrained: Bool
+
+    public init(name: String, isDrained: Bool) {
+        self.name = name
+        self.isDrained = isDrained
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case name
+        case isDrained = "drained"
+    }
 }
 
 public struct SweepSubmitted: Codable, Hashable, Sendable {

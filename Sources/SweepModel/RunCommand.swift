@@ -15,6 +15,13 @@ public enum RunCommand: Codable, Hashable, Sendable {
     case cancel(TrialSelection)
     /// Failed trials are tried again; `all` means those that were cancelled, too, if `withCancelled`.
     case retry(TrialSelection, withCancelled: Bool)
+    /// Trials that are not settled wait before those of a lower priority, and behind those of a higher.
+    case prioritize(TrialSelection, priority: Int)
+    /// The worker of that identifier, or all of that host, get no more trials and leave when they have
+    /// none left; if it `withdraws`, those that run are taken back and go on elsewhere.
+    case drain(String, withdraws: Bool)
+    /// They get trials again.
+    case undrain(String)
 }
 
 /// Why a command changes nothing, and what to do instead.
@@ -30,7 +37,11 @@ public struct RefusedCommand: Error, Hashable, Sendable, CustomStringConvertible
 
 extension RunCommand {
     /// What the command adds to the journal of a run: at least one record.
-    public func records(in history: RunHistory) throws(RefusedCommand) -> [Record] {
+    ///
+    /// - Parameter connected: identifiers and hosts of workers that the journal need not know.
+    public func records(
+        in history: RunHistory, connected: [(worker: WorkerID, host: String)] = []
+    ) throws(RefusedCommand) -> [Record] {
         switch self {
         case .pause(let withdraws): return try pausing(history, withdraws)
         case .resume:
@@ -48,7 +59,55 @@ extension RunCommand {
             return try trials(selection, in: history, "tried again") {
                 $0.state == .failed || (withCancelled || isNamed) && $0.state == .cancelled
             }.map { .trialRetried($0.id) }
+        case .prioritize(let selection, let priority):
+            guard Stage.priorities.contains(priority) else {
+                throw RefusedCommand(
+                    "the priority is \(priority)",
+                    hint: "it is a number from \(Stage.priorities.lowerBound) to "
+                        + "\(Stage.priorities.upperBound)")
+            }
+            return try trials(selection, in: history, "given a priority") { !$0.isSettled }.map {
+                .prioritySet(PrioritySet(trial: $0.id, priority: priority))
+            }
+        case .drain(let name, let withdraws):
+            return try draining(name, withdraws, history, connected)
+        case .undrain(let name):
+            guard history.drained.contains(name) else {
+                throw RefusedCommand(
+                    "'\(name)' is not drained", hint: "`alsweep status` lists what is")
+            }
+            return [.drainSet(DrainSet(name: name, isDrained: false))]
         }
+    }
+
+    private func draining(
+        _ name: String, _ withdraws: Bool, _ history: RunHistory,
+        _ connected: [(worker: WorkerID, host: String)]
+    ) throws(RefusedCommand) -> [Record] {
+        let known =
+            history.trials.flatMap(\.attempts).map { ($0.started.worker, $0.started.host) }
+            + connected
+        guard known.contains(where: { $0.0.rawValue == name || $0.1 == name }) else {
+            let nearest = nearestWord(to: name, among: known.flatMap { [$0.0.rawValue, $0.1] })
+            let guess = nearest.map { " (did you mean '\($0)'?)" } ?? ""
+            throw RefusedCommand(
+                "the run has no worker and no host '\(name)'\(guess)",
+                hint: "`alsweep status` says where its trials run")
+        }
+        let held = history.trials.filter {
+            guard let attempt = $0.runningAttempt else { return false }
+            return attempt.worker.rawValue == name || attempt.host == name
+        }
+        let records =
+            (history.drained.contains(name)
+                ? [] : [.drainSet(DrainSet(name: name, isDrained: true))])
+            + (withdraws ? held.flatMap(Self.withdrawal) : [])
+        guard !records.isEmpty else {
+            throw RefusedCommand(
+                "'\(name)' is drained already", hint: "`alsweep drain --undo \(name)` takes it back"
+            )
+        }
+        return records
     }
 
     /// What was done, in a sentence's words.
@@ -67,6 +126,12 @@ extension RunCommand {
             return "\(trials(changed)) cancelled"
                 + (withdrawn > 0 ? ", \(withdrawn) of them at work" : "")
         case .retry: return "\(trials(changed)) to be tried again"
+        case .prioritize(_, let priority): return "\(trials(changed)) of priority \(priority)"
+        case .drain(let name, _):
+            return withdrawn > 0
+                ? "\(name) is drained; \(trials(withdrawn)) taken back"
+                : "\(name) is drained; what runs there goes on to its end"
+        case .undrain(let name): return "\(name) gets trials again"
         }
     }
 

@@ -25,6 +25,8 @@ public struct TrialHistory: Hashable, Sendable {
     public internal(set) var failure: TrialFailed?
     /// Attempts before the user last wanted the trial tried again.
     public internal(set) var forgivenAttempts = 0
+    /// What the user wanted last; nil is its stage's.
+    public internal(set) var priority: Int?
 
     init(_ added: TrialAdded) {
         id = added.configuration.id
@@ -69,6 +71,8 @@ public struct RunHistory: Sendable {
     public private(set) var unsettledCount = 0
     /// No attempt is to be started.
     public private(set) var isPaused = false
+    /// Workers and hosts that get no trials, in the order in which the user named them.
+    public private(set) var drained: [String] = []
     private var indices: [TrialID: Int] = [:]
 
     public init() {}
@@ -84,6 +88,11 @@ public struct RunHistory: Sendable {
     public func index(of trial: TrialID) -> Int? { indices[trial] }
 
     public subscript(trial: TrialID) -> TrialHistory? { indices[trial].map { trials[$0] } }
+
+    /// Whether the user wants the worker to get no trials.
+    public func isDrained(_ worker: WorkerID, host: String) -> Bool {
+        !drained.isEmpty && drained.contains { $0 == worker.rawValue || $0 == host }
+    }
 
     public mutating func apply(_ record: Record) throws(InconsistentRecord) {
         switch record {
@@ -137,6 +146,10 @@ public struct RunHistory: Sendable {
             }
             settle(index, .cancelled)
         case .trialRetried(let trial): try retry(try known(trial))
+        case .prioritySet(let content): trials[try known(content.trial)].priority = content.priority
+        case .drainSet(let content):
+            drained.removeAll { $0 == content.name }
+            if content.isDrained { drained.append(content.name) }
         }
     }
 

@@ -48,6 +48,11 @@ public struct Sweep: Hashable, Sendable {
         return sweep
     }
 
+    /// What the user wanted last for the trial, or what the file says of its stage.
+    public func priority(of trial: TrialHistory) -> Int {
+        trial.priority ?? stages.first { $0.name == trial.added.stage }?.priority ?? 0
+    }
+
     /// The trials of all stages.
     public var trialCount: Int {
         stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
@@ -60,14 +65,20 @@ public struct Stage: Hashable, Sendable {
     public var datasets: [DatasetName]
     public var seeds: SeedAxis
     public var strategies: [StrategyAxis]
+    /// Waiting trials of a higher one are started first.
+    public var priority: Int
+
+    public static let priorities = -1_000...1_000
 
     public init(
-        name: String, datasets: [DatasetName], seeds: SeedAxis, strategies: [StrategyAxis]
+        name: String, datasets: [DatasetName], seeds: SeedAxis, strategies: [StrategyAxis],
+        priority: Int = 0
     ) {
         self.name = name
         self.datasets = datasets
         self.seeds = seeds
         self.strategies = strategies
+        self.priority = priority
     }
 
     /// The stage whose best gradient steps this one uses, if any.

@@ -85,7 +85,8 @@ public struct SweepFile: CheckedYAMLFile {
 
     private func stage(_ node: Node, after earlier: [Stage]) throws(SweepFileError) -> Stage {
         let fields = try YAMLMapping(
-            node, what: "a stage", keys: ["name", "datasets", "seeds", "strategies"], file: self)
+            node, what: "a stage", keys: ["name", "datasets", "seeds", "strategies", "priority"],
+            file: self)
         let name = try word(fields.required("name"), what: "the stage's name")
         let datasets = try unique(fields.required("datasets"), what: "datasets") {
             node throws(SweepFileError) in
@@ -98,7 +99,12 @@ public struct SweepFile: CheckedYAMLFile {
             try checkDistinct(axis, from: strategies, at: item)
             strategies.append(axis)
         }
-        return Stage(name: name, datasets: datasets, seeds: seeds, strategies: strategies)
+        let priority = try fields["priority"].map { node throws(SweepFileError) in
+            try integer(node, what: "priority", in: Stage.priorities)
+        }
+        return Stage(
+            name: name, datasets: datasets, seeds: seeds, strategies: strategies,
+            priority: priority ?? 0)
     }
 
     private func seedAxis(_ node: Node) throws(SweepFileError) -> SeedAxis {

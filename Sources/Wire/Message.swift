@@ -285,6 +285,8 @@ public enum StopReason: String, Codable, Hashable, Sendable {
     case sweepFinished = "sweep_finished"
     /// The coordinator leaves and may come back: the worker gives its attempts back.
     case coordinatorLeaving = "coordinator_leaving"
+    /// The user wants the worker to get no more trials, and it has none: it exits.
+    case drained
 }
 
 /// Who speaks, in which conversation.

@@ -24,7 +24,8 @@ struct Alsweep: ParsableCommand {
         subcommands: [
             LaunchCommand.self, WorkerCommand.self, CollectCommand.self, PlanCommand.self,
             StatusCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self,
-            RetryCommand.self, ExtendCommand.self, ExperimentCommand.self, EvaluateCommand.self,
+            RetryCommand.self, PrioritizeCommand.self, DrainCommand.self, ExtendCommand.self,
+            ExperimentCommand.self, EvaluateCommand.self,
             DataCommand.self, DoctorCommand.self, JournalCommand.self, BenchCommand.self,
             KeysCommand.self, SimulateCommand.self, TrialCommand.self,
         ])

@@ -114,6 +114,13 @@ final class LaunchDisplay {
             say(isPaused ? "Paused; go on with: \(resumption)" : "Resumed")
         case .trialCancelled(let trial): say("\(trial) is cancelled")
         case .trialRetried(let trial): say("\(trial) is tried again")
+        case .prioritySet(let content):
+            say("\(content.trial) has priority \(content.priority)")
+        case .drainSet(let content):
+            say(
+                content.isDrained
+                    ? "\(content.name) is drained: it gets no more trials"
+                    : "\(content.name) gets trials again")
         case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .trialAdded, .attemptStarted,
             .trialFinished:
             break

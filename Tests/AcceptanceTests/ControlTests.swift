@@ -8,6 +8,7 @@ private struct Status: Decodable {
     }
 
     var paused: Bool
+    var drained: [String]
     var trials: [Trial]
 
     static func read(_ run: String, in folder: borrowing TemporaryFolder) throws -> Status {
@@ -62,6 +63,42 @@ extension Acceptance {
                 0]
             let expected = try Collected.read("other/\(name)", in: folder)
             #expect(try Collected.read(run, in: folder).numbers == expected.numbers)
+        }
+
+        @Test("a drained worker gives back what it runs and leaves, and another goes on with it")
+        func drainedWorker() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(TinySweep.firstStage(epochs: 8), to: folder)
+            let launched = try Program.start(["launch", "tiny.yaml", "--slots", "0"], in: folder)
+            try launched.waitForErrors(containing: "More workers can join")
+            let run = try onlyRun(in: folder)
+            func worker(_ name: String) throws -> Program.Running {
+                try Program.start(
+                    ["worker", "--connect", run, "--slots", "1", "--identifier", name], in: folder)
+            }
+            let first = try worker("first")
+            try launched.waitForErrors(containing: "cycle 1/3")
+            let unknown = try Program.run(["drain", "frist", run], in: folder)
+            #expect(
+                unknown.status == 1 && unknown.errors.contains("did you mean 'first'?"),
+                "\(unknown.errors)")
+            let drain = try Program.run(["drain", "first", run, "--now"], in: folder)
+            #expect(
+                drain.status == 0 && drain.output.contains("1 trial taken back"), "\(drain.errors)")
+            let left = first.result()
+            #expect(left.status == 0 && left.errors.contains("Drained"), "\(left.errors)")
+            let status = try Status.read(run, in: folder)
+            #expect(status.drained == ["first"])
+            #expect(status.trials.allSatisfy { $0.state == "pending" })
+            let late = try Program.run(
+                ["prioritize", run, "--priority", "-3", "--trial", status.trials[0].trial],
+                in: folder)
+            #expect(late.status == 0 && late.output.contains("1 trial of priority -3"))
+            _ = try worker("second")
+            let result = launched.result()
+            #expect(result.status == 0, "\(result.errors)")
+            let trials = try Collected.read(run, in: folder).trials
+            #expect(trials.map(\.attempts).sorted() == [1, 1, 2])
         }
     }
 }

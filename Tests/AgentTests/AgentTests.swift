@@ -253,6 +253,11 @@ func endOfSweep() {
     scene.welcome()
     scene.hear(.stop(.sweepFinished))
     #expect(scene.exit == .sweepFinished)
+    var drained = Scene()
+    drained.handle(.ticked)
+    drained.welcome()
+    drained.hear(.stop(.drained))
+    #expect(drained.exit == .drained && drained.sent.contains { $0.type == .goodbye })
 }
 
 @Test("a process that says nothing for ten minutes is killed once, and has failed")

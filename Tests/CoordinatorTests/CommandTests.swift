@@ -197,3 +197,73 @@ func workersAreTold() {
     #expect(told.workers[0].gpus?[0].gpu.name == "H[2J100", "without what moves a cursor")
     #expect(told.workers[1].gpus == nil)
 }
+
+@Test("waiting trials start by priority, then by length, and a restart keeps their order")
+func priorities() throws {
+    var sweep = Scene.quick
+    sweep.stages.append(
+        Stage(
+            name: "soon", datasets: [.fashionmnist], seeds: .fixed([9]),
+            strategies: [.plain(.random)], priority: 5))
+    var scene = Scene(sweep)
+    let random = scene.trial("random")
+    scene.command(.prioritize(.named([random]), priority: 7))
+    #expect(scene.answer?.text == "1 trial of priority 7")
+    scene.command(.prioritize(.named([scene.trial("dqn", 200)]), priority: -1))
+    let expected = [random, TrialID("fashionmnist-random-seed9"), scene.trial("dqn", 100)]
+    var restarted = Scene(sweep, history: try RunHistory(scene.records), at: 1_000)
+    for number in 0..<3 {
+        for worker in ["a", "b", "c"][number...number] {
+            scene.join(worker)
+            scene.ready(worker, received: 0)
+            #expect(scene.assigned.map(\.trial) == [expected[number]])
+            restarted.join(worker)
+            restarted.ready(worker, received: 0)
+            #expect(restarted.assigned.map(\.trial) == [expected[number]])
+        }
+    }
+    scene.command(.prioritize(.all, priority: 1_001))
+    #expect(scene.answer?.isDone == false && scene.records.last?.kind == .attemptStarted)
+}
+
+@Test("a drained worker finishes what it has, gets nothing more, and is told to leave")
+func drain() throws {
+    var (scene, leases) = working()
+    scene.join("b")
+    scene.command(.drain("host-a", withdraws: false))
+    #expect(scene.answer?.text == "host-a is drained; what runs there goes on to its end")
+    #expect(!scene.sent.contains(.stop(.drained)), "it is at work")
+    scene.finish(leases[0])
+    scene.ready(received: 2)
+    #expect(scene.assigned.isEmpty && !scene.sent.contains(.stop(.drained)))
+    scene.finish(leases[1])
+    scene.ready(free: 2, received: 2)
+    #expect(scene.sent == [.stop(.drained)])
+    // After a restart, too, and as often as it offers slots.
+    var restarted = Scene(history: try RunHistory(scene.records), at: 1_000)
+    restarted.join("a", slots: 2)
+    for _ in 0..<2 {
+        restarted.ready(free: 2, received: 0)
+        #expect(restarted.sent == [.stop(.drained)])
+    }
+    restarted.command(.undrain("host-a"))
+    restarted.ready(free: 2, received: 0)
+    #expect(!restarted.assigned.isEmpty)
+}
+
+@Test("a drain that takes back what runs has it go on elsewhere, without blame")
+func drainWithdraws() {
+    var (scene, leases) = working()
+    scene.command(.drain("a", withdraws: true))
+    #expect(scene.sent == leases.map { .fenced($0) } + [.stop(.drained)])
+    #expect(scene.records.suffix(3).map(\.kind) == [.drainSet, .attemptEnded, .attemptEnded])
+    scene.join("b", slots: 2)
+    scene.ready("b", free: 2, received: 0)
+    #expect(Set(scene.assigned) == Set(leases.map { Lease(trial: $0.trial, attempt: 2) }))
+    for name in ["host-x", "a"] {
+        scene.command(.drain(name, withdraws: true))
+        #expect(scene.answer?.isDone == false)
+    }
+    scene.command(.undrain("host-b"))
+    #expect(scene.answer?.isDone == false)
+}

@@ -73,16 +73,19 @@ func format2() throws {
     }
     let commands: [SweepModel.Record] = [
         .pauseSet(true), .trialCancelled(trial), .trialRetried(trial),
+        .prioritySet(PrioritySet(trial: trial, priority: -3)),
+        .drainSet(DrainSet(name: "h", isDrained: true)),
     ]
     try journal.append(Array(commands[..<2]), at: Date())
     #expect(try state() == "cancelled")
-    try journal.append([commands[2]], at: Date())
+    try journal.append(Array(commands[2...]), at: Date())
     #expect(try state() == "pending")
-    #expect(try journal.records().suffix(3) == commands)
-    #expect(try journal.history().isPaused)
+    #expect(try journal.records().suffix(5) == commands)
+    let history = try journal.history()
+    #expect(history.isPaused && history.drained == ["h"] && history[trial]?.priority == -3)
     // The programs of format 2 read no format above it.
     let version = try journal.database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") }
-    #expect(version == 3)
+    #expect(version == Journal.format)
 }
 
 @Test("a migration that meets a damaged record leaves the older journal")

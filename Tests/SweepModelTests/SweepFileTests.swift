@@ -34,6 +34,17 @@ func paperSweep() throws {
     #expect(trials[0].labelledCount(inCycle: 10) == 20_000)
 }
 
+@Test("a stage's priority is read, and 0 without one")
+func stagePriority() throws {
+    let text = paper.replacing("name: time-seeds", with: "name: time-seeds\n    priority: -10")
+    let sweep = try SweepFile.parse(text, name: "a.yaml")
+    #expect(sweep.stages.map(\.priority) == [0, -10])
+    let error = #expect(throws: SweepFileError.self) {
+        try SweepFile.parse(text.replacing("-10", with: "1001"), name: "a.yaml")
+    }
+    #expect(error?.message == "priority is '1001'; it is a whole number from -1000 to 1000")
+}
+
 @Test("a protocol's settings are read, and the study's are the defaults")
 func protocolSettings() throws {
     let text = paper.replacing(

@@ -107,6 +107,58 @@ struct RetryCommand: ParsableCommand {
     }
 }
 
+struct PrioritizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prioritize",
+        abstract: "Have waiting trials started before others, or after them.",
+        discussion: """
+            Those of the highest priority come first, then the longest. A stage's trials have the \
+            priority that the sweep file gives it (priority: 10), or 0. What runs goes on.
+            """)
+
+    @OptionGroup var target: ControlledRun
+
+    @Option(parsing: .unconditional, help: "A whole number from -1000 to 1000.")
+    var priority: Int
+
+    @Option(help: "A trial, as `alsweep status` names it; may be repeated. Default: all.")
+    var trial: [String] = []
+
+    func run() throws {
+        try target.perform(.prioritize(TrialSelection(trial), priority: priority))
+    }
+}
+
+struct DrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drain",
+        abstract: "Give a worker, or a host's workers, no more trials of a run.",
+        discussion: """
+            Each finishes what it runs, and leaves. It holds for the run, also after its coordinator \
+            was launched again, and for workers that are started on the host later.
+            """)
+
+    @Argument(
+        help: "A host, as `alsweep status` names it, or a worker's identifier, as in its journal.")
+    var worker: String
+
+    @OptionGroup var target: ControlledRun
+
+    @Flag(help: "Take back what it runs; that goes on elsewhere from its last finished cycle.")
+    var now = false
+
+    @Flag(help: "Give it trials again. A worker that has left must be started again.")
+    var undo = false
+
+    func validate() throws {
+        guard !now || !undo else { throw ValidationError("give --now or --undo, not both") }
+    }
+
+    func run() throws {
+        try target.perform(undo ? .undrain(worker) : .drain(worker, withdraws: now))
+    }
+}
+
 extension TrialSelection {
     /// - Parameter names: none is all.
     fileprivate init(_ names: [String]) {

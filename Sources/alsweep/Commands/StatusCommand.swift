@@ -48,12 +48,17 @@ struct StatusCommand: ParsableCommand {
             let name = trial.id.rawValue.padding(toLength: width, withPad: " ", startingAt: 0)
             let done = trial.cycles.count { $0 != nil }
             let host = trial.runningAttempt.map { "  on \($0.host)" } ?? ""
+            let priority = reading.sweep.priority(of: trial)
+            let order = trial.isSettled || priority == 0 ? "" : "  priority \(priority)"
             let reason = trial.failure.map { "  \($0.message.prefix(200))" } ?? ""
             print(
-                "  \(name)  \(trial.state.rawValue)  \(done)/\(trial.cycles.count) cycles\(host)\(reason)"
+                "  \(name)  \(trial.state.rawValue)  \(done)/\(trial.cycles.count) cycles\(host)\(order)\(reason)"
             )
         }
         for line in workers?.lines ?? [] { print(line) }
+        if !reading.history.drained.isEmpty {
+            print("Drained, without new trials: \(reading.history.drained.joined(separator: ", "))")
+        }
         let isPaused = reading.history.isPaused
         let verb =
             reading.history.unsettledCount == 0 ? "collect" : isPaused ? "resume" : "launch"
@@ -82,11 +87,12 @@ private struct StatusOutput: Encodable {
         var cycles: Int
         var attempts: Int
         var host: String?
+        var priority: Int
 
         enum CodingKeys: String, CodingKey {
             case trial, stage, state
             case cyclesDone = "cycles_done"
-            case cycles, attempts, host
+            case cycles, attempts, host, priority
         }
     }
 
@@ -94,6 +100,8 @@ private struct StatusOutput: Encodable {
     var run: String
     var sweep: String
     var paused: Bool
+    /// Workers and hosts that get no more trials.
+    var drained: [String]
     var trials: [Trial]
     /// Those that are connected; null where no coordinator told.
     var workers: [WorkerStatus]?
@@ -103,11 +111,13 @@ private struct StatusOutput: Encodable {
         run = reading.folder.path
         sweep = reading.sweep.name
         paused = reading.history.isPaused
+        drained = reading.history.drained
         trials = reading.history.trials.map { trial in
             Trial(
                 trial: trial.id, stage: trial.added.stage, state: trial.state,
                 cyclesDone: trial.cycles.count { $0 != nil }, cycles: trial.cycles.count,
-                attempts: trial.attempts.count, host: trial.runningAttempt?.host)
+                attempts: trial.attempts.count, host: trial.runningAttempt?.host,
+                priority: reading.sweep.priority(of: trial))
         }
     }
 }

@@ -189,6 +189,10 @@ struct WorkerCommand: ParsableCommand {
     private func finish(_ exit: AgentExit, _ endpoint: Endpoint) throws {
         switch exit {
         case .sweepFinished: print("The sweep is finished.", to: &StandardError.stream)
+        case .drained:
+            print(
+                "Drained: the run gives it no more trials. `alsweep drain --undo` takes it back.",
+                to: &StandardError.stream)
         case .stopped:
             print("Stopped; its trials were given back.", to: &StandardError.stream)
             throw ExitCode(ExitStatusCode.stopped)
