@@ -39,10 +39,17 @@ extension Journal {
     func forEachRecord(
         _ detail: Detail, _ body: (SweepModel.Record, Date) throws -> Void
     ) throws(JournalError) {
+        // Before the snapshot is taken: a coordinator may be appending.
+        let marked = CommitMark.count(of: path)
         try reading { database in
             let format = try Int.fetchOne(database, sql: "PRAGMA user_version")!
             let reader = RecordRows(hasChecksums: format >= 2, hasPicks: detail == .full)
-            try reader.forEach(in: database, body)
+            let count = try reader.forEach(in: database, body)
+            guard count >= marked else {
+                throw DamagedRecord(
+                    sequence: count + 1,
+                    reason: "it ends there, and \(marked - count) more records were on disk")
+            }
         }
     }
 }
@@ -53,7 +60,10 @@ private struct RecordRows {
     /// Whether picks are wanted.
     let hasPicks: Bool
 
-    func forEach(in database: Database, _ body: (SweepModel.Record, Date) throws -> Void) throws {
+    /// - Returns: how many there are.
+    func forEach(
+        in database: Database, _ body: (SweepModel.Record, Date) throws -> Void
+    ) throws -> Int64 {
         var decoder = RecordDecoder()
         var expected: Int64 = 1
         var picks = hasChecksums && hasPicks ? try PickRows(database) : nil
@@ -77,6 +87,7 @@ private struct RecordRows {
             }
             try body(record, Date(timeIntervalSince1970: rows.number(1)))
         }
+        return expected - 1
     }
 
     private func record(

@@ -44,9 +44,7 @@ extension Journal {
     /// - Returns: nil of a sound journal, which stays as it is.
     public static func repair(at path: String) throws(JournalError) -> JournalRepair? {
         let partial = path + ".repairing"
-        for suffix in ["", "-wal", "-shm"] {
-            try? FileManager.default.removeItem(atPath: partial + suffix)
-        }
+        for suffix in suffixes { try? FileManager.default.removeItem(atPath: partial + suffix) }
         var kept = 0
         var found: JournalError?
         do {
@@ -67,19 +65,24 @@ extension Journal {
             try? damaged.database.close()
         }
         guard let found else {
-            try? FileManager.default.removeItem(atPath: partial)
+            for suffix in suffixes {
+                try? FileManager.default.removeItem(atPath: partial + suffix)
+            }
             return nil
         }
         let original = freeName(for: path + ".damaged")
         // With the damaged file goes its log. If the machine fails between these steps, both files are
         // there, under the names that this function says.
-        for suffix in ["", "-wal", "-shm"]
-        where FileManager.default.fileExists(atPath: path + suffix) {
+        for suffix in suffixes where FileManager.default.fileExists(atPath: path + suffix) {
             try move(path + suffix, to: original + suffix)
         }
         try move(partial, to: path)
+        try? move(partial + ".mark", to: CommitMark.path(of: path))
         return JournalRepair(keptCount: kept, damage: found, original: original)
     }
+
+    /// The file, SQLite's two beside it, and the mark.
+    private static let suffixes = ["", "-wal", "-shm", ".mark"]
 
     /// Calls `body` with the records before the damage.
     private func soundRecords(

@@ -15,11 +15,16 @@ public final class Journal: Sendable {
     let database: DatabaseQueue
     /// Holds a copy that is read instead of the journal; it goes with the reader.
     private let copyFolder: String?
+    /// nil of a journal that is only read.
+    private let mark: CommitMark?
 
-    private init(path: String, database: DatabaseQueue, copyFolder: String? = nil) {
+    private init(
+        path: String, database: DatabaseQueue, copyFolder: String? = nil, mark: CommitMark? = nil
+    ) {
         self.path = path
         self.database = database
         self.copyFolder = copyFolder
+        self.mark = mark
     }
 
     deinit {
@@ -43,7 +48,7 @@ public final class Journal: Sendable {
             try database.execute(sql: "PRAGMA journal_mode = WAL")
             try database.execute(sql: "PRAGMA synchronous = FULL")
         }
-        let journal = try open(path, configuration)
+        let journal = try open(path, configuration, mark: CommitMark(journal: path))
         try journal.perform { database in
             let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master")!
             if tables == 0 { try create(in: database) } else { try migrate(database) }
@@ -100,7 +105,7 @@ public final class Journal: Sendable {
 
     /// Appends in one transaction: all are on disk when it returns, or none.
     public func append(_ records: [SweepModel.Record], at time: Date) throws(JournalError) {
-        try perform { database in
+        let count = try perform { database in
             let last = try Int64.fetchOne(
                 database, sql: "SELECT coalesce(max(sequence), 0) FROM record")!
             for (index, record) in records.enumerated() {
@@ -108,15 +113,18 @@ public final class Journal: Sendable {
                     record, sequence: last + 1 + Int64(index), time: time.timeIntervalSince1970)
                 try stored.insert(in: database)
             }
+            return last + Int64(records.count)
         }
+        mark?.set(count)
     }
 
     private static func open(
-        _ path: String, _ configuration: Configuration
+        _ path: String, _ configuration: Configuration, mark: CommitMark? = nil
     ) throws(JournalError) -> Journal {
         do {
             return Journal(
-                path: path, database: try DatabaseQueue(path: path, configuration: configuration))
+                path: path, database: try DatabaseQueue(path: path, configuration: configuration),
+                mark: mark)
         } catch {
             throw journalError(error, path: path)
         }

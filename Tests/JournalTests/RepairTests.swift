@@ -100,3 +100,60 @@ func exportedJournal() throws {
     #expect(try Journal.read(at: path).export { lines.append($0) } != nil)
     #expect(lines.count == 3)
 }
+
+/// A journal as a crash leaves it: three commits, all of them in SQLite's log only.
+private func crashedJournal(in folder: borrowing TemporaryFolder) throws -> String {
+    let (path, copy) = (folder.path + "/j.sqlite", folder.path + "/crashed.sqlite")
+    let journal = try Journal.write(at: path)
+    for part in [0..<4, 4..<7, 7..<10] { try journal.append(Array(soundRecords[part]), at: Date()) }
+    for suffix in ["", "-wal", ".mark"] {
+        try FileManager.default.copyItem(atPath: path + suffix, toPath: copy + suffix)
+    }
+    return copy
+}
+
+@Test("a flipped bit in SQLite's log, which it takes for the log's end, is told as a loss")
+func damagedLog() throws {
+    let folder = try TemporaryFolder()
+    let path = try crashedJournal(in: folder)
+    let log = URL(fileURLWithPath: path + "-wal")
+    let sound = try Data(contentsOf: log)
+    // Somewhere in the pages of the last commit.
+    var damaged = sound
+    damaged[damaged.count - 100] ^= 1
+    try damaged.write(to: log)
+    let error = #expect(throws: JournalError.self) { try Journal.write(at: path).history() }
+    guard case .damaged(_, record: 8, let reason) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+    }
+    #expect(reason == "it ends there, and 3 more records were on disk")
+    let inspection = try Journal.inspect(at: path)
+    #expect(inspection.soundCount == 7 && inspection.damage == error)
+    let repair = try #require(try Journal.repair(at: path))
+    #expect(repair.keptCount == 7)
+    #expect(FileManager.default.fileExists(atPath: repair.original + ".mark"))
+    // The run goes on from there, and its new end is known.
+    try Journal.write(at: path).append([soundRecords[7]], at: Date())
+    #expect(try Journal.inspect(at: path).damage == nil)
+    #expect(CommitMark.count(of: path) == 8)
+}
+
+@Test("a torn end that nobody was told of is no loss, nor is a mark that is older, damaged or gone")
+func tornLog() throws {
+    let folder = try TemporaryFolder()
+    let path = try crashedJournal(in: folder)
+    let log = URL(fileURLWithPath: path + "-wal")
+    try (try Data(contentsOf: log) + Data(repeating: 7, count: 5_000)).write(to: log)
+    #expect(try Journal.read(at: path).records().count == 10)
+    let mark = CommitMark.path(of: path)
+    // The place of even counts holds 4 and then 10, the other one 7.
+    #expect(CommitMark.count(of: path) == 10)
+    var bytes = try #require(FileManager.default.contents(atPath: mark))
+    bytes[0] ^= 64
+    try bytes.write(to: URL(fileURLWithPath: mark))
+    #expect(CommitMark.count(of: path) == 7)
+    #expect(try Journal.read(at: path).records().count == 10)
+    try FileManager.default.removeItem(atPath: mark)
+    #expect(try Journal.inspect(at: path).damage == nil)
+}
