@@ -154,7 +154,9 @@ let package = Package(
             fixtures: true, settings: numericSettings),
         tests("Journal", ["Journal", "SweepModel", "Fuzzing", grdb]),
         tests("Transport", ["Transport"]),
-        tests("CoordinatorService", ["CoordinatorService", "Transport", "Wire", "SweepModel"]),
+        tests(
+            "CoordinatorService",
+            ["CoordinatorService", "Coordinator", "Transport", "Wire", "SweepModel", grdb, logging]),
         tests("BlobTransfer", ["BlobTransfer", "SweepModel", "Transport", "Wire", "Digests"]),
         tests(
             "WorkerService", ["WorkerService", "Agent", "BlobTransfer", "SweepModel", "Wire"]),

@@ -62,6 +62,9 @@ struct TrialRun {
             print(
                 "warning: going on after cycle \(done): \(error)", to: &StandardError.stream)
         }
+        if found.errors.isEmpty, found.checkpoint != nil {
+            print("going on after cycle \(done)", to: &StandardError.stream)
+        }
         return found.checkpoint
     }
 

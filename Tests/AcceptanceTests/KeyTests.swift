@@ -113,6 +113,7 @@ extension Acceptance {
             helper.signal(SIGKILL)
             _ = helper.result()
 
+            try expectNoSecrets(["keys", name + "/keys", name], in: folder, run: name)
             let boss = try run(
                 "resume", "--connect", control.description, "--certificate", "keys/boss.cert")
             #expect(boss.status == 0, "\(boss.errors)")
@@ -127,6 +128,38 @@ extension Acceptance {
             let other = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/other")
             let expected = try Collected.read("other/\(other[0])", in: folder)
             #expect(try Collected.read(name, in: folder).numbers == expected.numbers)
+        }
+
+        /// No secret key of the certificates in these folders stands in a process's arguments or its
+        /// environment, nor in a file of the run that is no certificate.
+        private func expectNoSecrets(
+            _ folders: [String], in folder: borrowing TemporaryFolder, run: String
+        ) throws {
+            let files = FileManager.default
+            var secrets: Set<String> = []
+            for name in folders.map({ "\(folder.path)/\($0)" }) {
+                for file in try files.contentsOfDirectory(atPath: name)
+                where file.hasSuffix(".cert") {
+                    let text = try String(contentsOfFile: "\(name)/\(file)", encoding: .utf8)
+                    secrets.formUnion(
+                        text.matches(of: /secret-key (\S+)/).map { String($0.1) })
+                }
+            }
+            #expect(secrets.count >= 4, "the server's, a worker's, a client's and the owner's")
+            let path = "\(folder.path)/\(run)"
+            var places = try #require(files.subpaths(atPath: path)).map { "\(path)/\($0)" }
+            places.removeAll { $0.hasSuffix(".cert") }
+            #expect(places.contains { $0.hasSuffix("coordinator.log") })
+            let processes = try files.contentsOfDirectory(atPath: "/proc").filter {
+                pid_t($0) != nil
+            }
+            places += processes.flatMap { ["/proc/\($0)/cmdline", "/proc/\($0)/environ"] }
+            for place in places {
+                guard let content = files.contents(atPath: place) else { continue }
+                for secret in secrets where content.firstRange(of: Data(secret.utf8)) != nil {
+                    Issue.record("\(place) holds a secret key")
+                }
+            }
         }
 
         private func endpoint(_ path: String) throws -> Endpoint {

@@ -47,8 +47,9 @@ extension Acceptance {
             let moved = try Collected.read(run, in: folder)
             let trial = try #require(moved.trials.first { $0.attempts > 1 })
             #expect(trial.cycles.map(\.attempt) == [1, 1, 2])
+            let name = URL(fileURLWithPath: run).lastPathComponent
             #expect(
-                !second.errors.contains("\(trial.id)  cycle 1  ") || trial.cycles[0].attempt == 1)
+                hasGoneOn(trial.id, attempt: 2, logs: "\(folder.path)/second/\(name)/logs"))
 
             // Nothing of it was shared by the file system, and everything is where it belongs.
             for trial in moved.trials {

@@ -131,7 +131,11 @@ extension Acceptance {
             #expect(result.status == 0, "\(result.errors)")
             #expect(result.errors.contains("was killed by signal 9"))
             let after = try Collected.read(run, in: folder)
-            #expect(after.trials.contains { $0.attempts > 1 })
+            let moved = after.trials.filter { $0.attempts > 1 }
+            #expect(
+                moved.contains { trial in
+                    hasGoneOn(trial.id, attempt: 2, logs: "\(folder.path)/\(run)/logs")
+                }, "of \(moved.map(\.id))")
             try expectUndisturbed(after, folder, epochs: 4)
         }
 

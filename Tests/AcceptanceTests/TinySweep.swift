@@ -114,3 +114,9 @@ func onlyRun(in folder: borrowing TemporaryFolder) throws -> String {
     try #require(runs.count == 1, "one run, not \(runs)")
     return "runs/\(runs[0])"
 }
+
+/// Whether the process of a trial's attempt took up the checkpoint of an earlier one.
+func hasGoneOn(_ trial: String, attempt: Int, logs: String) -> Bool {
+    let log = try? String(contentsOfFile: "\(logs)/\(trial).\(attempt).log", encoding: .utf8)
+    return log?.contains("going on after cycle") ?? false
+}

@@ -48,3 +48,50 @@ func promiseCheckCanFail() {
     let rows = namedTests(in: "| promise | tests |\n|---|---|\n| x | real: \"a b\", \"c\" |\n")
     #expect(rows.count == 1 && rows[0].tests == ["a b", "c"])
 }
+
+/// A promise broken on purpose, as `Tests/Promises/break.py` does it.
+private struct Breakage: Decodable {
+    struct Edit: Decodable {
+        var file: String
+        var old: [String]
+        var new: [String]
+    }
+
+    /// How the promise's row begins.
+    var promise: String
+    /// Those of the row's tests that must fail; nil is all.
+    var tests: [String]?
+    var edits: [Edit]
+}
+
+@Test("every promise has a breakage that its tests must notice, and its text is in the sources")
+func promisesCanBeBroken() throws {
+    func text(_ path: String) throws -> String {
+        try String(contentsOf: repository.appendingPathComponent(path), encoding: .utf8)
+    }
+    let list = "Tests/Promises/breakages.json"
+    let breakages = try JSONDecoder().decode([Breakage].self, from: Data(try text(list).utf8))
+    for breakage in breakages {
+        for edit in breakage.edits {
+            let old = edit.old.joined(separator: "\n")
+            let count = try text(edit.file).components(separatedBy: old).count - 1
+            #expect(
+                count == 1 && edit.old != edit.new,
+                """
+                \(edit.file) has \(count) times, not once, what \(list) breaks of \
+                '\(breakage.promise)': bring it up to the sources, and run \
+                Tests/Promises/break.py --only '\(breakage.promise)'
+                \(old)
+                """)
+        }
+    }
+    for (promise, tests) in namedTests(in: try text("docs/promises.md")) {
+        let meant = breakages.filter {
+            promise.trimmingCharacters(in: .whitespaces).hasPrefix($0.promise)
+        }
+        let noticing = Set(meant.flatMap { $0.tests ?? tests })
+        #expect(
+            noticing == Set(tests),
+            "\(list): each test of '\(promise)', and no other, must notice a breakage of it")
+    }
+}
