@@ -77,8 +77,9 @@ let package = Package(
             name: "CWinograd", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
 
         // The pure core: no clock, no system randomness, no I/O.
-        library("SweepModel", [yams], settings: coreSettings),
-        library("Wire", ["SweepModel"]),
+        library("JSONText", [], settings: coreSettings),
+        library("SweepModel", ["JSONText", yams], settings: coreSettings),
+        library("Wire", ["JSONText", "SweepModel"]),
         library(
             "Coordinator", ["SweepModel", "Wire", orderedCollections, deque], settings: coreSettings
         ),
@@ -101,7 +102,7 @@ let package = Package(
             settings: numericSettings),
 
         // Storage, sockets and the shells around the core.
-        library("Journal", ["SweepModel", "CZlib", grdb, sqlite]),
+        library("Journal", ["JSONText", "SweepModel", "CZlib", grdb, sqlite]),
         library("Transport", ["Wire", "CZeroMQ"]),
         library("BlobTransfer", ["SweepModel", "Wire", "Transport", "Digests"]),
         library("ChildProcess", []),
@@ -111,7 +112,7 @@ let package = Package(
             "CoordinatorService",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "BlobTransfer",
-                "ChildProcess", "Launchers", logging,
+                "ChildProcess", "Launchers", deque, logging,
             ]),
         library(
             "WorkerService",
@@ -127,14 +128,15 @@ let package = Package(
                 "DatasetFetch", "Classifier", "ActiveLearning", "Digests", "Reporting",
                 "CoordinatorService", "WorkerService", "Launchers", "ChildProcess", "GPUs",
                 "CProcessor",
-                argumentParser, logging,
+                argumentParser, deque, logging,
             ],
             swiftSettings: swiftSettings),
 
         // Damage from a seed, for the readers of what comes from elsewhere.
         .target(name: "Fuzzing", path: "Tests/Fuzzing", swiftSettings: swiftSettings),
+        tests("JSONText", ["JSONText", "Fuzzing"]),
         tests("SweepModel", ["SweepModel", "Fuzzing"]),
-        tests("Wire", ["Wire", "SweepModel", "Fuzzing"]),
+        tests("Wire", ["Wire", "JSONText", "SweepModel", "Fuzzing"]),
         tests("Coordinator", ["Coordinator", "SweepModel", "Wire", orderedCollections]),
         tests("Agent", ["Agent", "SweepModel", "Wire"]),
         tests("Simulation", ["Simulation"]),

@@ -11,9 +11,12 @@ public struct LeaseState: Hashable, Sendable {
     public internal(set) var epoch = 0
     /// The lease's end, or the end of the grace after it.
     var deadline: Instant
+    /// Counts the leases of this epoch.
+    let number: UInt64
 
-    init(attempt: AttemptStarted, expires: Instant) {
+    init(attempt: AttemptStarted, expires: Instant, number: UInt64) {
         self.attempt = attempt
+        self.number = number
         deadline = expires
     }
 
@@ -46,13 +49,13 @@ extension Coordinator {
 
     mutating func beginLease(_ attempt: AttemptStarted, at now: Instant) {
         let expires = now.after(options.leaseMs)
-        leases[attempt.trial] = LeaseState(attempt: attempt, expires: expires)
+        leases.begin(attempt, until: expires)
         earliestLeaseEnd = min(earliestLeaseEnd ?? expires, expires)
     }
 
     mutating func renewLease(of trial: TrialID, at now: Instant) {
         let expires = now.after(options.leaseMs)
-        leases[trial]!.renew(until: expires)
+        leases.change(trial) { $0.renew(until: expires) }
         earliestLeaseEnd = min(earliestLeaseEnd ?? expires, expires)
     }
 
@@ -60,22 +63,26 @@ extension Coordinator {
     mutating func expireLeases(at now: Instant) {
         // Renewals make it too early, so that all leases are looked at in vain now and then.
         guard let earliestLeaseEnd, now >= earliestLeaseEnd else { return }
-        for (trial, lease) in Array(leases) where now >= lease.deadline {
+        for lease in leases.due(at: now) {
+            let trial = lease.attempt.trial
             if lease.isSuspect {
                 endAttempt(Lease(trial: trial, attempt: lease.attempt.attempt), .expired)
                 workers[lease.attempt.worker] = nil
             } else {
-                leases[trial]!.isSuspect = true
-                leases[trial]!.deadline = now.after(options.graceMs)
+                let end = now.after(options.graceMs)
+                leases.change(trial) {
+                    $0.isSuspect = true
+                    $0.deadline = end
+                }
             }
         }
-        self.earliestLeaseEnd = leases.values.lazy.map(\.deadline).min()
+        self.earliestLeaseEnd = leases.earliestDeadline
     }
 
     /// Journals an attempt's end and puts its trial back into the queue.
     mutating func endAttempt(_ lease: Lease, _ end: AttemptEnd) {
         commit(.attemptEnded(AttemptEnded(trial: lease.trial, attempt: lease.attempt, end: end)))
-        leases[lease.trial] = nil
+        leases.end(lease.trial)
         enqueue(history.index(of: lease.trial)!)
     }
 

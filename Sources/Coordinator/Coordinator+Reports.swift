@@ -23,7 +23,7 @@ extension Coordinator {
                 .trialFinished(
                     TrialFinished(
                         trial: lease.trial, attempt: lease.attempt, modelDigest: modelDigest)))
-            leases[lease.trial] = nil
+            leases.end(lease.trial)
         case .failed(let kind, let message): fail(lease, kind, message, at: now)
         case .released: endAttempt(lease, .released)
         }
@@ -92,7 +92,7 @@ extension Coordinator {
 
     /// The worker's process ended by what its trials did.
     mutating func blame(_ fault: WorkerFault, on worker: WorkerID, at now: Instant) {
-        for state in Array(leases.values) where state.attempt.worker == worker {
+        for state in leases.held(by: worker) {
             let lease = Lease(trial: state.attempt.trial, attempt: state.attempt.attempt)
             fail(lease, fault.kind, fault.message, at: now)
         }

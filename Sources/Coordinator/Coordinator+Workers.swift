@@ -37,10 +37,8 @@ public struct WorkerLoad: Hashable, Sendable {
 extension Coordinator {
     /// The connected workers' loads, in the order of their first hello.
     public var loads: [WorkerLoad] {
-        var trials: [WorkerID: Int] = [:]
-        for lease in leases.values { trials[lease.attempt.worker, default: 0] += 1 }
-        return workers.map {
-            WorkerLoad(worker: $0.key, slots: $0.value.slots, trials: trials[$0.key] ?? 0)
+        workers.map {
+            WorkerLoad(worker: $0.key, slots: $0.value.slots, trials: leases.count(of: $0.key))
         }
     }
 
@@ -120,8 +118,10 @@ extension Coordinator {
                 continue
             }
             renewLease(of: progress.lease.trial, at: now)
-            leases[progress.lease.trial]!.cycle = progress.cycle
-            leases[progress.lease.trial]!.epoch = progress.epoch
+            leases.change(progress.lease.trial) {
+                $0.cycle = progress.cycle
+                $0.epoch = progress.epoch
+            }
         }
         workers[worker]!.gpus = heartbeat.gpus?.prefix(WorkerSession.maximumGPUs).map(\.printable)
         reconcile(worker, heartbeat)
@@ -143,9 +143,8 @@ extension Coordinator {
     }
 
     private func hasAttempt(_ worker: WorkerID, except held: [Lease]) -> Bool {
-        leases.values.contains { state in
-            state.attempt.worker == worker
-                && !held.contains(Lease(trial: state.attempt.trial, attempt: state.attempt.attempt))
+        leases.held(by: worker).contains { state in
+            !held.contains(Lease(trial: state.attempt.trial, attempt: state.attempt.attempt))
         }
     }
 
@@ -174,7 +173,7 @@ extension Coordinator {
     }
 
     private mutating func releaseAttempts(of worker: WorkerID, except held: [Lease]) {
-        for state in Array(leases.values) where state.attempt.worker == worker {
+        for state in leases.held(by: worker) {
             let lease = Lease(trial: state.attempt.trial, attempt: state.attempt.attempt)
             if !held.contains(lease) { endAttempt(lease, .released) }
         }

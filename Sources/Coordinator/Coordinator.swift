@@ -91,7 +91,7 @@ public struct Coordinator: Sendable {
     /// Workers that said hello in this epoch and were heard of since.
     var workers: OrderedDictionary<WorkerID, WorkerSession> = [:]
     /// The running attempts' leases.
-    var leases: OrderedDictionary<TrialID, LeaseState> = [:]
+    var leases = LeaseTable()
     /// Places in `history.trials` of the trials that wait, the longest first.
     var queue: Deque<Int> = []
     /// Workers that may have free slots, in the order in which they said so.
@@ -135,7 +135,7 @@ public struct Coordinator: Sendable {
     public var waitingCount: Int { queue.count }
 
     /// How far the running attempts are, in the order of their assignment.
-    public var runningAttempts: [LeaseState] { Array(leases.values) }
+    public var runningAttempts: [LeaseState] { leases.all }
 
     public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []
@@ -218,7 +218,7 @@ public struct Coordinator: Sendable {
             for worker in workers.keys { send(.stop(.sweepFinished), to: worker) }
             actions.append(.finished(.sweepFinished))
         case .stopping:
-            let isHeld = leases.values.contains { workers[$0.attempt.worker] != nil }
+            let isHeld = leases.isAnyHeld { workers[$0] != nil }
             guard !isHeld || now >= stopDeadline! else { return }
             mode = .finished
             actions.append(.finished(.stopped))

@@ -1,5 +1,6 @@
 import BlobTransfer
 import Coordinator
+import DequeModule
 import Foundation
 import Journal
 import Launchers
@@ -62,18 +63,19 @@ public enum CoordinatorNotice: Sendable {
     case launcherWarned(String, hint: String?)
     /// A file of a worker elsewhere is not stored; it is tried again.
     case fileTroubled(String, hint: String?)
+    /// Every worker takes one of the files that this process may open; others wait in vain.
+    case connectionLimitReached(openFiles: Int)
     case stopping
     /// Time has passed: a display may be brought up to date.
     case ticked
 }
 
-/// The shell around the state machine: one thread that owns journal, socket and signals.
-/// What an event appends is on disk before anything it sends leaves.
+/// The shell around the state machine: one thread that owns sockets and signals, beside one that waits
+/// for the disk. What an event appends is on disk before anything it sends leaves.
 public final class CoordinatorService {
-    /// So many messages share one commit.
-    private static let commitBatch = 256
+    /// So many messages are handled before what they come to is given to the disk.
+    private static let messageBatch = 256
     private static let tickMs: Int64 = 1_000
-    private static let storageRetryMs = 2_000
     /// Peers remembered beyond those that the coordinator knows as workers.
     private static let strangerLimit = 1_024
     /// The last messages get so long to leave.
@@ -86,35 +88,43 @@ public final class CoordinatorService {
     private static let blobQuietMs: Int64 = 500
     private static let blobEndMs: Int64 = 30_000
 
-    private let settings: CoordinatorSettings
-    private let logger: Logger
+    let settings: CoordinatorSettings
+    let logger: Logger
     private let lock: RunLock
     private let journal: Journal
+    let commits: GroupCommit
     private let context: Context
     private let authenticator: Authenticator
-    private let control: ControlListener
-    private let socket: RouterSocket
-    private let signals: SignalDescriptor
+    let control: ControlListener
+    let socket: RouterSocket
+    let signals: SignalDescriptor
+    private let descriptorLimit: Int
+    private var lacksDescriptors = false
     private var loop = PollLoop()
     public private(set) var coordinator: Coordinator
     public let endpoint: Endpoint
-    private let grants: BlobGrants
+    let grants: BlobGrants
     private let blobs: BlobServer
     /// Those that were allowed there last.
     private var blobKeys: [PublicKey] = []
-    private let runIdentifier: String
-    private var peers = PeerTable()
+    let runIdentifier: String
+    var peers = PeerTable()
     private var keyWatch: KeyWatch?
     private var refusals = RefusalLog()
     private var answeredRoutes: [PeerRoute] = []
-    private var messageNumber: UInt64 = 0
-    private var timer: Instant?
-    private var outcome: Outcome?
-    private var pendingActions: [Action] = []
-    private var localWorker: LocalWorker?
+    var messageNumber: UInt64 = 0
+    var timer: Instant?
+    var outcome: Outcome?
+    var pendingActions: [Action] = []
+    /// What waits for the disk, in the order in which it is performed.
+    var deferred: Deque<DeferredActions> = []
+    /// Of the last records that were given to the disk.
+    var commitNumber: UInt64 = 0
+    var isStorageFailing = false
+    var localWorker: LocalWorker?
     private var launchers: [any Launcher] = []
     private var isStopping = false
-    private let notice: (CoordinatorNotice, Coordinator) -> Void
+    let notice: (CoordinatorNotice, Coordinator) -> Void
 
     /// Takes the run in its hands and listens.
     ///
@@ -127,11 +137,13 @@ public final class CoordinatorService {
         self.logger = logger
         self.notice = notice
         SignalDescriptor.ignoreBrokenPipes()
+        descriptorLimit = Context.raiseOpenFileLimit()
         signals = try SignalDescriptor([.interrupt, .terminate])
         let folder = settings.folder
         lock = try RunLock(path: folder.lock, folder: folder.path)
         journal = try Journal.write(at: folder.journal)
         let history = try journal.history()
+        commits = try GroupCommit()
         context = try Context()
         authenticator = try Authenticator(context: context)
         var security = RouterSecurity.plain
@@ -188,6 +200,9 @@ public final class CoordinatorService {
         let authenticatorWatch = loop.watch(authenticator)
         let controlWatch = loop.watch(control.socket)
         let blobWatch = loop.watch(blobs.notices.pollSource)
+        _ = loop.watch(commits.outcomes.pollSource)
+        commits.begin(journal)
+        defer { commits.close() }
         notice(.listening(endpoint), coordinator)
         handle(.started(submission()))
         try performActions()
@@ -195,9 +210,13 @@ public final class CoordinatorService {
         stepLaunchers()
         var lastTick = monotonicMilliseconds()
         while outcome == nil {
+            if isHeldUp {
+                try waitForDisk()
+                continue
+            }
             let ready = try loop.wait(timeoutMs: waitMilliseconds(lastTick: lastTick))
             if ready.contains(authenticatorWatch) { answerHandshakes() }
-            if ready.contains(signalWatch) { try readSignals() }
+            if ready.contains(signalWatch) { readSignals() }
             if ready.contains(socketWatch) { readMessages() }
             if ready.contains(controlWatch) { readCommands() }
             if ready.contains(blobWatch) { readBlobNotices() }
@@ -212,6 +231,7 @@ public final class CoordinatorService {
             if now - lastTick >= Self.tickMs {
                 lastTick = now
                 watchKeys()
+                watchDescriptors()
                 stepLaunchers()
                 try performActions()
                 if outcome != nil { break }
@@ -229,7 +249,7 @@ public final class CoordinatorService {
 
     // MARK: Events
 
-    private func handle(_ event: Event) {
+    func handle(_ event: Event) {
         pendingActions += coordinator.handle(event, at: monotonicNow())
     }
 
@@ -244,7 +264,7 @@ public final class CoordinatorService {
             precision: settings.sweep.studyProtocol.precision)
     }
 
-    private func readSignals() throws {
+    func readSignals() {
         while signals.next() != nil {
             if isStopping {
                 // Twice: at once. The journal holds all that was accepted.
@@ -300,6 +320,14 @@ public final class CoordinatorService {
         }
     }
 
+    /// At the limit libzmq accepts no connection any more, and tells nobody.
+    private func watchDescriptors() {
+        guard !lacksDescriptors, Context.isAtOpenFileLimit else { return }
+        lacksDescriptors = true
+        logger.error("no more connections", metadata: ["open files": "\(descriptorLimit)"])
+        notice(.connectionLimitReached(openFiles: descriptorLimit), coordinator)
+    }
+
     private func readCommands() {
         for arrival in control.receive() {
             switch arrival {
@@ -324,7 +352,7 @@ public final class CoordinatorService {
     }
 
     private func readMessages() {
-        for _ in 0..<Self.commitBatch {
+        for _ in 0..<Self.messageBatch {
             switch socket.receive() {
             case nil: return
             case .message(let peer, let frames): read(frames, from: peer)
@@ -365,96 +393,6 @@ public final class CoordinatorService {
         answeredRoutes = answeredRoutes.suffix(255) + [peer.route]
         notice(.refusedWorker(reason: error.description), coordinator)
         send(.refused(reason: error.description), to: WorkerID(""), peer.route)
-    }
-
-    // MARK: Actions
-
-    /// First what must be on disk, then what may leave.
-    private func performActions() throws {
-        while !pendingActions.isEmpty {
-            let actions = pendingActions
-            pendingActions = []
-            let records = actions.compactMap { action in
-                if case .append(let record) = action { record } else { nil }
-            }
-            guard try store(records) else { return }
-            for record in records {
-                grants.note(record)
-                notice(.recorded(record), coordinator)
-            }
-            for action in actions {
-                switch action {
-                case .append: break
-                case .send(let message, let worker): deliver(message, to: worker)
-                case .setTimer(let instant): timer = instant
-                case .answer(let answer, let number):
-                    control.answer(.commandAnswered(answer), to: number)
-                case .finished(let outcome): self.outcome = outcome
-                }
-            }
-        }
-    }
-
-    /// Tries until the records are stored; meanwhile nothing is accepted and nothing acknowledged.
-    ///
-    /// - Returns: false if the user gave up meanwhile.
-    private func store(_ records: [Record]) throws -> Bool {
-        guard !records.isEmpty else { return true }
-        var hasFailed = false
-        while true {
-            do throws(JournalError) {
-                try journal.append(records, at: Date())
-                if hasFailed { notice(.storageRecovered, coordinator) }
-                return true
-            } catch {
-                guard error.mayPass else { throw error }
-                if !hasFailed { notice(.storageFailed(error), coordinator) }
-                hasFailed = true
-                logger.error("the journal cannot be written", metadata: ["reason": "\(error)"])
-            }
-            var waiting = PollLoop()
-            let watch = waiting.watch(signals)
-            if try waiting.wait(timeoutMs: Self.storageRetryMs).contains(watch) {
-                while signals.next() != nil {}
-                localWorker?.kill()
-                outcome = .stopped
-                return false
-            }
-        }
-    }
-
-    private func deliver(_ message: Message, to worker: WorkerID) {
-        logJoining(message, worker)
-        guard let peer = peers[worker], send(message, to: worker, peer.route) else {
-            handle(.undelivered(message, to: worker))
-            return
-        }
-    }
-
-    private func logJoining(_ message: Message, _ worker: WorkerID) {
-        switch message {
-        case .welcome:
-            guard let session = coordinator.session(of: worker) else { return }
-            notice(.workerJoined(host: session.host, slots: session.slots), coordinator)
-        case .refused(let reason): notice(.refusedWorker(reason: reason), coordinator)
-        default: break
-        }
-    }
-
-    @discardableResult
-    private func send(_ message: Message, to worker: WorkerID, _ route: PeerRoute) -> Bool {
-        messageNumber += 1
-        let header = Header(
-            run: runIdentifier, epoch: coordinator.history.epoch, worker: worker,
-            messageNumber: messageNumber)
-        let result = socket.send(
-            FrameMessage(
-                type: message.type.rawValue, header: header.bytes(), body: message.body()),
-            to: route)
-        if result != .sent {
-            logger.debug("undelivered", metadata: ["to": "\(worker)", "result": "\(result)"])
-        }
-        return result == .sent
     }
 
     private func waitMilliseconds(lastTick: Int64) -> Int {

@@ -33,7 +33,8 @@ extension Journal {
     public func export(_ write: (String) throws -> Void) throws(JournalError) -> JournalError? {
         try soundRecords { record, time in
             let seconds = time.timeIntervalSince1970
-            try write("{\"time\":\(seconds),\"record\":\(encoded(record))}\n")
+            let body = String(decoding: encoded(record), as: UTF8.self)
+            try write("{\"time\":\(seconds),\"record\":\(body)}\n")
         }.damage
     }
 

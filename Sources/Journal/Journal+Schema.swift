@@ -127,6 +127,7 @@ extension Journal {
         let count =
             try Int64.fetchOne(database, sql: "SELECT coalesce(max(sequence), 0) FROM record") ?? 0
         var decoder = RecordDecoder()
+        let writer = try RecordWriter(database)
         for sequence in stride(from: Int64(1), through: count, by: 1) {
             guard
                 let row = try Row.fetchOne(
@@ -147,8 +148,11 @@ extension Journal {
                 sql: """
                     UPDATE record SET body = ?, pick_count = ?, checksum = ? WHERE sequence = ?
                     """,
-                arguments: [stored.body, stored.pickCount, stored.checksum, sequence])
-            try stored.insertPicks(in: database)
+                arguments: [
+                    String(decoding: stored.body, as: UTF8.self), stored.pickCount, stored.checksum,
+                    sequence,
+                ])
+            try stored.insertPicks(with: writer)
         }
     }
 }

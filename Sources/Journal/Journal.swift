@@ -108,10 +108,11 @@ public final class Journal: Sendable {
         let count = try perform { database in
             let last = try Int64.fetchOne(
                 database, sql: "SELECT coalesce(max(sequence), 0) FROM record")!
+            let writer = try RecordWriter(database)
             for (index, record) in records.enumerated() {
                 let stored = StoredRecord(
                     record, sequence: last + 1 + Int64(index), time: time.timeIntervalSince1970)
-                try stored.insert(in: database)
+                try stored.insert(with: writer)
             }
             return last + Int64(records.count)
         }

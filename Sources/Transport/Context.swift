@@ -38,6 +38,16 @@ public struct Context: ~Copyable, Sendable {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// Whether the process has opened as many files as it may, so that no connection is accepted.
+    public static var isAtOpenFileLimit: Bool {
+        let descriptor = dup(STDIN_FILENO)
+        if descriptor >= 0 {
+            close(descriptor)
+            return false
+        }
+        return errno == EMFILE
+    }
+
     /// The version of the library that was loaded, as `4.3.4`.
     public static var libraryVersion: String {
         var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)

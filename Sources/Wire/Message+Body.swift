@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSONText
 import SweepModel
 
 /// A message whose type or body cannot be read.
@@ -99,20 +100,36 @@ extension Header {
     public init(bytes: [UInt8]) throws(MessageError) { self = try decode(bytes) }
 }
 
-private struct Numbered: Codable { var number: UInt64 }
 private struct Reasoned: Codable { var reason: String }
+
+/// The JSON of a content that is frequent enough to have a list of its fields.
+func bodyBytes(_ content: some Encodable & JSONObject) -> [UInt8] { JSONWriter.bytes(of: content) }
 
 func bodyBytes(_ content: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
         positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     // Messages hold numbers, text and lists of them: nothing that JSON could not hold.
     return Array(try! encoder.encode(content))
 }
 
+/// Scans what a writer of this program wrote; whatever else it may be, the general parser reads.
+func decode<Content: Decodable & JSONObject>(
+    _ bytes: [UInt8], as type: Content.Type = Content.self
+) throws(MessageError) -> Content {
+    if let content = bytes.withUnsafeBytes({ try? Content(json: $0) }) { return content }
+    return try decodeGenerally(bytes)
+}
+
 func decode<Content: Decodable>(
     _ bytes: [UInt8], as type: Content.Type = Content.self
+) throws(MessageError) -> Content {
+    try decodeGenerally(bytes)
+}
+
+private func decodeGenerally<Content: Decodable>(
+    _ bytes: [UInt8]
 ) throws(MessageError) -> Content {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(

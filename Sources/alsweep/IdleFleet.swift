@@ -1,10 +1,11 @@
 import Agent
+import DequeModule
 import Foundation
 import SweepModel
 import Transport
 import Wire
 
-/// Many workers in one thread, each with its own connection, whose trials end as soon as they start:
+/// Many workers in one thread, each with a connection of its own, whose trials end as soon as they start:
 /// what a coordinator is measured with.
 struct IdleFleet: ~Copyable {
     /// How long slots waited for their next trial, in milliseconds.
@@ -20,29 +21,23 @@ struct IdleFleet: ~Copyable {
     }
 
     private static let connectDelayMs: Int64 = 60_000
-    private static let pollIntervalMs = 200
+    private static let tickMs: Int64 = 200
+    private static let messageBatch = 1_000
 
     private final class Member {
         let worker: WorkerID
-        let socket: DealerSocket
+        let route: PeerRoute
         var agent: Agent
         var run = ""
         var epoch = 0
         var messageNumber: UInt64 = 0
         /// When the slots that are free became so, the longest first.
-        var freeSince: [ContinuousClock.Instant] = []
+        var freeSince: Deque<ContinuousClock.Instant> = []
         var exit: AgentExit?
 
-        init(
-            _ worker: WorkerID, slots: Int, endpoint: Endpoint, in context: borrowing Context
-        ) throws {
-            self.worker = worker
-            var options = SocketOptions.dealer
-            options.sendQueueLimit = 4 * slots + 64
-            options.receiveQueueLimit = 4 * slots + 64
-            options.lingerMs = 1_000
-            socket = try DealerSocket(context: context, security: .plain, options: options)
-            try socket.connect(to: endpoint)
+        init(_ name: String, slots: Int) {
+            worker = WorkerID(name)
+            route = PeerRoute(bytes: Array(name.utf8))
             agent = Agent(
                 options: Agent.Options(
                     host: "bench", slots: slots, softwareVersion: softwareVersion,
@@ -54,30 +49,48 @@ struct IdleFleet: ~Copyable {
     }
 
     private let context: Context
+    /// Holds every member's connection: to wait for thousands of sockets takes longer than to read one.
+    private let socket: RouterSocket
     private let members: [Member]
+    private let membersByRoute: [PeerRoute: Member]
+    private var membersAtWork: Int
     private let clock = ContinuousClock()
     private var waits: [Double] = []
 
     init(workers: Int, slots: Int, endpoint: Endpoint) throws {
-        let context = try Context(socketLimit: max(workers + 16, 1_024))
-        members = try (0..<workers).map {
-            try Member(WorkerID("bench-\($0)"), slots: slots, endpoint: endpoint, in: context)
-        }
+        let context = try Context()
+        var options = SocketOptions.router
+        options.sendQueueLimit = 4 * slots + 64
+        options.receiveQueueLimit = 4 * slots + 64
+        options.lingerMs = 1_000
+        let socket = try RouterSocket(context: context, security: .plain, options: options)
+        let members = (0..<workers).map { Member("bench-\($0)", slots: slots) }
+        for member in members { try socket.connect(to: endpoint, as: member.worker.rawValue) }
         self.context = context
+        self.socket = socket
+        self.members = members
+        membersByRoute = Dictionary(uniqueKeysWithValues: members.map { ($0.route, $0) })
+        membersAtWork = workers
     }
 
     /// Until every worker was told that the sweep is finished, or found no coordinator.
     mutating func run() throws -> Waits {
         var loop = PollLoop()
-        for member in members { _ = loop.watch(member.socket) }
-        while members.contains(where: { $0.exit == nil }) {
-            _ = try loop.wait(timeoutMs: Self.pollIntervalMs)
-            for member in members where member.exit == nil {
-                while let arrival = member.socket.receive() {
-                    guard case .message(let frames) = arrival else { continue }
-                    try read(frames, by: member)
-                }
-                handle(.ticked, by: member)
+        _ = loop.watch(socket)
+        var nextTick: Int64 = 0
+        while membersAtWork > 0 {
+            let now = monotonicMilliseconds()
+            if now >= nextTick {
+                nextTick = now + Self.tickMs
+                for member in members { handle(.ticked, by: member) }
+            }
+            _ = try loop.wait(timeoutMs: Int(Self.tickMs))
+            for _ in 0..<Self.messageBatch {
+                guard let arrival = socket.receive() else { break }
+                guard case .message(let peer, let frames) = arrival,
+                    let member = membersByRoute[peer.route]
+                else { continue }
+                try read(frames, by: member)
             }
         }
         waits.sort()
@@ -98,12 +111,15 @@ struct IdleFleet: ~Copyable {
     }
 
     private mutating func handle(_ event: AgentEvent, by member: Member) {
+        guard member.exit == nil else { return }
         for action in member.agent.handle(event, at: monotonicMilliseconds()) {
             switch action {
             case .send(let message): send(message, by: member)
             case .start(let assignment, on: _): finish(assignment, by: member)
             case .stop, .kill: break
-            case .exit(let reason): member.exit = reason
+            case .exit(let reason):
+                member.exit = reason
+                membersAtWork -= 1
             }
         }
     }
@@ -137,8 +153,9 @@ struct IdleFleet: ~Copyable {
         let header = Header(
             run: member.run, epoch: member.epoch, worker: member.worker,
             messageNumber: member.messageNumber)
-        _ = member.socket.send(
+        _ = socket.send(
             FrameMessage(
-                type: message.type.rawValue, header: header.bytes(), body: message.body()))
+                type: message.type.rawValue, header: header.bytes(), body: message.body()),
+            to: member.route)
     }
 }

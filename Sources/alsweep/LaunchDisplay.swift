@@ -55,6 +55,9 @@ final class LaunchDisplay {
         case .launcherWarned(let text, let hint), .fileTroubled(let text, let hint):
             say("warning: \(text)")
             if let hint { say("hint: \(hint)") }
+        case .connectionLimitReached(let openFiles):
+            say("warning: no more workers can connect: \(openFiles) files are open, one for each")
+            say("hint: start the coordinator under a higher `ulimit -Hn`")
         case .stopping: say("Stopping; Ctrl-C again stops at once (nothing accepted is lost)")
         case .ticked: break
         }

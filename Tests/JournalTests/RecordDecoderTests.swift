@@ -64,7 +64,7 @@ func queryFieldsAreAllSet() {
         let mirror = Mirror(reflecting: value)
         #expect(
             mirror.displayStyle != .optional || !mirror.children.isEmpty,
-            "set \(name ?? "") in fullQuery, and read it in RecordDecoder's query()")
+            "set \(name ?? "") in fullQuery, and name it in QueryResult's visit")
     }
 }
 
@@ -82,13 +82,16 @@ func scannedRecords() throws {
 @Test("what the scanner does not expect goes to the general parser")
 func generalRecords() throws {
     let odd: [SweepModel.Record] = [
-        cycle(fullQuery, host: "a\"b\\c\n"), .coordinatorStarted(epoch: 3),
+        cycle(fullQuery, host: "a\u{1}"), .coordinatorStarted(epoch: 3),
         .trialFailed(TrialFailed(trial: journaledConfiguration.id, kind: .disk, message: "full")),
     ]
     for record in odd {
         var decoder = RecordDecoder()
         #expect(try decoded(encodedAsWritten(record), as: record.kind, &decoder) == record)
         #expect(decoder.generalCount == 1)
+    }
+    for record in frequentRecords + odd {
+        #expect(try encoded(record) == Array(encodedAsWritten(record)), "written otherwise")
     }
     var decoder = RecordDecoder()
     let escaped = try encodedAsWritten(cycle(nil, host: "a/b"), escapingSlashes: true)

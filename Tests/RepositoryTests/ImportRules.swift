@@ -8,8 +8,9 @@ struct ImportRule {
     ]
 
     static let all: [ImportRule] = [
-        ImportRule("SweepModel", ["Yams"]),
-        ImportRule("Wire", ["SweepModel", "FoundationEssentials"]),
+        ImportRule("JSONText", [String]()),
+        ImportRule("SweepModel", ["JSONText", "Yams"]),
+        ImportRule("Wire", ["JSONText", "SweepModel", "FoundationEssentials"]),
         ImportRule("Coordinator", ["SweepModel", "Wire", "OrderedCollections", "DequeModule"]),
         ImportRule("Agent", ["SweepModel", "Wire"]),
         ImportRule(
@@ -24,7 +25,8 @@ struct ImportRule {
         ImportRule(
             "ActiveLearning",
             ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"] + standard),
-        ImportRule("Journal", ["SweepModel", "GRDB", "GRDBSQLite", "CZlib"] + standard),
+        ImportRule(
+            "Journal", ["JSONText", "SweepModel", "GRDB", "GRDBSQLite", "CZlib"] + standard),
         ImportRule("Transport", ["Wire", "CZeroMQ"] + standard),
         ImportRule(
             "BlobTransfer", ["SweepModel", "Wire", "Transport", "Digests"] + standard),
@@ -36,7 +38,7 @@ struct ImportRule {
             "CoordinatorService",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "BlobTransfer",
-                "ChildProcess", "Launchers", "Logging",
+                "ChildProcess", "Launchers", "DequeModule", "Logging",
             ]
                 + standard),
         ImportRule(
@@ -52,7 +54,7 @@ struct ImportRule {
                 "BlobTransfer", "Digests", "Datasets", "DatasetFetch", "Classifier",
                 "ActiveLearning", "Reporting",
                 "CoordinatorService", "WorkerService", "Launchers", "Agent", "Simulation",
-                "CProcessor", "GPUs", "ArgumentParser", "Logging",
+                "CProcessor", "GPUs", "ArgumentParser", "DequeModule", "Logging",
             ] + standard),
     ]
 
@@ -64,7 +66,7 @@ struct ImportRule {
             "ClusterFile+GPUs.swift",
             "KubernetesManifest.swift", "KubernetesManifest+Pods.swift",
         ],
-        "GRDBSQLite": ["RowReader.swift"],
+        "GRDBSQLite": ["RowReader.swift", "RowWriter.swift"],
     ]
 
     private init(_ target: String, _ allowed: [String]) {

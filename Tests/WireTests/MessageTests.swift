@@ -108,3 +108,49 @@ func damagedBodies(seed: Int) {
         if let read = try? Message(type: message.type.rawValue, body: body) { _ = read.body() }
     }
 }
+
+/// The JSON that the general coder gives a message's content.
+private func generalBody(of message: Message) -> [UInt8]? {
+    func general(_ content: some Encodable) -> [UInt8] { bodyBytes(content) }
+    return switch message {
+    case .hello(let content): general(content)
+    case .ready(let content): general(content)
+    case .heartbeat(let content): general(content)
+    case .report(let content): general(content)
+    case .welcome(let content): general(content)
+    case .assign(let content): general(content)
+    case .fenced(let content): general(content)
+    case .acknowledge(let number), .renewed(let number): general(Numbered(number: number))
+    case .goodbye, .helloWanted, .stop, .refused, .command, .commandAnswered, .workersAsked,
+        .workersTold:
+        nil
+    }
+}
+
+@Test("a message that is written by its list of fields has the general coder's bytes")
+func frequentBodies() {
+    #expect(everyMessage.count { generalBody(of: $0) != nil } == 13)
+    for message in everyMessage {
+        guard let general = generalBody(of: message) else { continue }
+        #expect(
+            String(decoding: message.body(), as: UTF8.self)
+                == String(decoding: general, as: UTF8.self))
+    }
+    let header = Header(run: "a/\"b\"", epoch: 3, worker: WorkerID("wörker"), messageNumber: .max)
+    func general(_ content: some Encodable) -> [UInt8] { bodyBytes(content) }
+    #expect(header.bytes() == general(header))
+}
+
+@Test("what another program writes is understood: spaces, another order, unknown fields")
+func foreignForms() throws {
+    let ready = Message.ready(Ready(freeSlots: 1, assignmentsReceived: 3))
+    for text in [
+        #"{"free_slots":1,"assignments_received":3}"#,
+        #" { "assignments_received" : 3.0 , "free_slots" : 1 } "#,
+        #"{"assignments_received":3,"free_slots":1,"mood":["good"]}"#,
+    ] {
+        #expect(try Message(type: MessageType.ready.rawValue, body: Array(text.utf8)) == ready)
+    }
+    let escaped = #"{"epoch":0,"message_number":1,"run":"","worker":"\u0077\ud83d\ude00"}"#
+    #expect(try Header(bytes: Array(escaped.utf8)).worker == WorkerID("w😀"))
+}
