@@ -51,7 +51,11 @@ extension FuzzGenerator {
         switch below(6) {
         case 0: Double(bitPattern: next())
         case 1: Double(below(100_000)) / 1_000
-        case 2: [0, -0.0, .infinity, -.infinity, .leastNonzeroMagnitude, 1.7976931348623157e308, 0.1][below(7)]
+        case 2:
+            [
+                0, -0.0, .infinity, -.infinity, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
+                0.1,
+            ][below(7)]
         case 3: Double(below(1 << 54)) - Double(1 << 53)
         case 4: Double(below(1_000_000)) * 1e-9
         default: Double(below(2_000)) - 1_000

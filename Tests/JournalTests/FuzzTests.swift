@@ -12,7 +12,7 @@ import Testing
         var decoder = RecordDecoder()
         var (readCount, refusedCount) = (0, 0)
         for record in journaledRecords {
-            let original = Array(encoded(record).utf8)
+            let original = encoded(record)
             for _ in 0..<fuzzRounds {
                 let damaged = generator.damaged(original)
                 do {
