@@ -190,7 +190,7 @@ public struct Coordinator: Sendable {
             workers[worker]!.offer(ready)
             offers.append(worker)
             // Said as often as it offers slots: a message may be lost.
-            if isDrained(worker), !leases.values.contains(where: { $0.attempt.worker == worker }) {
+            if isDrained(worker), leases.count(of: worker) == 0 {
                 send(.stop(.drained), to: worker)
             }
         case .heartbeat(let heartbeat): renewLeases(of: worker, heartbeat, at: now)
