@@ -208,7 +208,7 @@ func replayGivesTheLiveState(seed: Int) throws {
     #expect(replayed.choices == scene.coordinator.history.choices)
     for trial in replayed.trials where trial.state == .done { #expect(trial.hasAllCycles) }
     let running = replayed.trials.filter { $0.state == .running }.map(\.id)
-    #expect(Set(scene.coordinator.leases.keys) == Set(running))
+    #expect(Set(scene.coordinator.leases.all.map(\.attempt.trial)) == Set(running))
     let waiting = replayed.trials.indices.filter { replayed.trials[$0].state == .pending }
     #expect(scene.coordinator.queue.sorted() == waiting)
 }
