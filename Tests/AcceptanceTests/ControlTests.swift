@@ -94,9 +94,10 @@ extension Acceptance {
                 ["prioritize", run, "--priority", "-3", "--trial", status.trials[0].trial],
                 in: folder)
             #expect(late.status == 0 && late.output.contains("1 trial of priority -3"))
-            _ = try worker("second")
+            let second = try worker("second")
             let result = launched.result()
             #expect(result.status == 0, "\(result.errors)")
+            #expect(second.result().status == 0, "\(second.errors)")
             let trials = try Collected.read(run, in: folder).trials
             #expect(trials.map(\.attempts).sorted() == [1, 1, 2])
         }
