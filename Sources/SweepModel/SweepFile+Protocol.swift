@@ -61,7 +61,9 @@ extension SweepFile {
         var studyProtocol = try fields["preset"].map(preset) ?? StudyProtocol()
         try readTraining(fields, into: &studyProtocol)
         try readSelection(fields, into: &studyProtocol)
-        return (studyProtocol, try readEngine(fields, into: &studyProtocol))
+        // Before the pair is made, which would hold the protocol as it was.
+        let isPrecisionAutomatic = try readEngine(fields, into: &studyProtocol)
+        return (studyProtocol, isPrecisionAutomatic)
     }
 
     private func preset(_ node: Node) throws(SweepFileError) -> StudyProtocol {

@@ -64,6 +64,18 @@ func protocolSettings() throws {
     #expect(studyProtocol.poolTransform == .test)
 }
 
+@Test("engine and precision in a mapping are heeded, and checked against each other")
+func enginesAndPrecisions() throws {
+    func studyProtocol(_ engine: String, _ precision: String) throws -> StudyProtocol {
+        let settings = "protocol: {engine: \(engine), precision: \(precision)}"
+        let text = paper.replacing("protocol: paper", with: settings)
+        return try SweepFile.parse(text, name: "a.yaml").studyProtocol
+    }
+    #expect(try studyProtocol("openblas", "float32").engine == .openblas)
+    #expect(try studyProtocol("onednn", "bfloat16").precision == .bfloat16)
+    #expect(throws: SweepFileError.self) { try studyProtocol("openblas", "bfloat16") }
+}
+
 /// What to replace in the study's sweep, with what, and the message and place that must come.
 private let mistakes: [(String, String, String, Int)] = [
     ("cifar10,", "cifar1O,", "unknown dataset 'cifar1O' (did you mean 'cifar10'?)", 6),
