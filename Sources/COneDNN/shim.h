@@ -111,6 +111,12 @@ static inline dnnl_data_type_t onednn_layout_type(onednn_layout layout) {
 #endif
 }
 
+/// Whether oneDNN computes in vectors of 16 floats here, which `DNNL_MAX_CPU_ISA` can
+/// forbid.
+static inline int onednn_uses_avx512(void) {
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+}
+
 /// Whether the CPU multiplies bfloat16 itself. With AVX-512 alone oneDNN only emulates it, which
 /// is slower than float32.
 static inline int onednn_has_native_bfloat16(void) {

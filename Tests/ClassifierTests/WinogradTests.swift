@@ -3,18 +3,30 @@ import Testing
 
 @testable import Classifier
 
+/// Those that this CPU can execute, AVX2's and AVX-512's.
+private let allKernels = [winograd_kernels_avx2(), winograd_kernels_avx512()].compactMap {
+    $0?.pointee
+}
+
+/// The fewest channels that the kernels work on, and more of the input's, or the output's.
+private let cases = allKernels.flatMap { kernels in
+    [(1, 4, 1, 1), (3, 8, 1, 2), (2, 12, 2, 1), (2, 32, 1, 1)].map {
+        ConvolutionCase(
+            kernels,
+            winograd_shape(
+                batch: $0.0, side: $0.1, inputs: $0.2 * kernels.panel,
+                outputs: $0.3 * kernels.panel))
+    }
+}
+
 /// The functions of `CWinograd` against sums in float64, and against themselves under other
 /// divisions of the work.
-@Suite("Convolutions by minimal filtering", .enabled(if: winograd_is_supported() != 0))
+@Suite("Convolutions by minimal filtering", .enabled(if: !allKernels.isEmpty))
 struct WinogradTests {
-    static let shapes = [(1, 4, 16, 16), (3, 8, 16, 32), (2, 12, 32, 16), (2, 32, 16, 16)].map {
-        winograd_shape(batch: $0.0, side: $0.1, inputs: $0.2, outputs: $0.3)
-    }
-
-    @Test("equals the sum in float64, with every ending", arguments: shapes)
-    func forward(shape: winograd_shape) {
-        let example = ConvolutionCase(shape)
+    @Test("equals the sum in float64, with every ending", arguments: cases)
+    fileprivate func forward(example: ConvolutionCase) {
         let expected = example.forward()
+        let shape = example.shape
         for ending in [
             winograd_store, winograd_bias, winograd_bias_relu, winograd_sum_bias_relu,
         ] {
@@ -36,29 +48,26 @@ struct WinogradTests {
         }
     }
 
-    @Test("the input's gradient equals the sum in float64", arguments: shapes)
-    func inputGradient(shape: winograd_shape) {
-        let example = ConvolutionCase(shape)
+    @Test("the input's gradient equals the sum in float64", arguments: cases)
+    fileprivate func inputGradient(example: ConvolutionCase) {
         var output = [Float](repeating: .nan, count: example.input.count)
         example.filter(turned: true, ending: winograd_store, room: 4, into: &output)
-        let actual = example.plain(output, shape.inputs)
+        let actual = example.plain(output, example.shape.inputs)
         #expect(deviation(actual, from: example.inputGradient()) < 1e-5)
     }
 
-    @Test("the weights' gradient equals the sum in float64", arguments: shapes)
-    func weightGradient(shape: winograd_shape) {
-        let example = ConvolutionCase(shape)
+    @Test("the weights' gradient equals the sum in float64", arguments: cases)
+    fileprivate func weightGradient(example: ConvolutionCase) {
         let actual = example.filterWeightGradient(room: 6)
         #expect(deviation(example.plainWeights(actual), from: example.weightGradient()) < 1e-5)
     }
 
-    @Test("no bit depends on how many tiles are transformed at a time", arguments: shapes)
-    func division(shape: winograd_shape) {
-        let example = ConvolutionCase(shape)
-        let tiles = Int(winograd_tile_count(shape))
+    @Test("no bit depends on how many tiles are transformed at a time", arguments: cases)
+    fileprivate func division(example: ConvolutionCase) {
+        let tiles = Int(winograd_tile_count(example.shape))
         var outputs: Set<[UInt32]> = []
         var gradients: Set<[UInt32]> = []
-        for room in [1, 7, tiles, tiles + 3] {
+        for room in [1, 7, 18, tiles, tiles + 3] {
             var output = [Float](repeating: .nan, count: example.outputGradient.count)
             example.filter(turned: false, ending: winograd_store, room: room, into: &output)
             outputs.insert(output.map(\.bitPattern))
@@ -68,9 +77,9 @@ struct WinogradTests {
         #expect(gradients.count == 1)
     }
 
-    @Test("what is not a number stays visible behind a relu")
-    func notANumber() {
-        var example = ConvolutionCase(Self.shapes[0])
+    @Test("what is not a number stays visible behind a relu", arguments: cases)
+    fileprivate func notANumber(example: ConvolutionCase) {
+        var example = example
         example.input[5] = .nan
         var output = [Float](repeating: 0, count: example.outputGradient.count)
         example.filter(turned: false, ending: winograd_bias_relu, room: 8, into: &output)
@@ -108,14 +117,16 @@ struct WinogradTests {
 }
 
 /// Random tensors in PyTorch's layouts, and one convolution's passes over them in float64.
-private struct ConvolutionCase {
+private struct ConvolutionCase: CustomTestStringConvertible {
+    let kernels: winograd_kernels
     let shape: winograd_shape
     var input: [Float]
     let weights: [Float]
     let bias: [Float]
     let outputGradient: [Float]
 
-    init(_ shape: winograd_shape) {
+    init(_ kernels: winograd_kernels, _ shape: winograd_shape) {
+        self.kernels = kernels
         self.shape = shape
         var state: UInt64 = 0x9e37_79b9
         func random(_ count: Int) -> [Float] {
@@ -132,7 +143,13 @@ private struct ConvolutionCase {
         outputGradient = random(Int(shape.batch) * outputs * pixels)
     }
 
+    var testDescription: String {
+        "\(kernels.lanes) lanes, \(shape.batch) images of \(shape.inputs)×\(shape.side)×\(shape.side) "
+            + "to \(shape.outputs) channels"
+    }
+
     var side: Int { Int(shape.side) }
+    var lanes: Int { Int(kernels.lanes) }
     var pixelCount: Int { side * side }
 }
 
@@ -178,7 +195,7 @@ extension ConvolutionCase {
 }
 
 extension ConvolutionCase {
-    /// From (batch, channel, row, column) to blocks of 8 channels.
+    /// From (batch, channel, row, column) to blocks of channels.
     func blocked(_ values: [Float], _ channels: Int32) -> [Float] {
         reordered(values, Int(channels)) { plain, blocked in (blocked, plain) }
     }
@@ -194,9 +211,10 @@ extension ConvolutionCase {
         for image in 0..<Int(shape.batch) {
             for channel in 0..<channels {
                 for pixel in 0..<pixelCount {
-                    let block = (image * channels / 8 + channel / 8) * pixelCount + pixel
+                    let block = (image * channels / lanes + channel / lanes) * pixelCount + pixel
                     let (to, from) = places(
-                        (image * channels + channel) * pixelCount + pixel, block * 8 + channel % 8)
+                        (image * channels + channel) * pixelCount + pixel,
+                        block * lanes + channel % lanes)
                     result[to] = values[from]
                 }
             }
@@ -204,10 +222,10 @@ extension ConvolutionCase {
         return result
     }
 
-    /// The place of a weight in blocks of 8 inputs and 8 outputs.
+    /// The place of a weight in blocks of inputs and outputs.
     private func blockedWeight(_ out: Int, _ into: Int, _ kernel: Int) -> Int {
-        let block = (out / 8 * Int(shape.inputs) / 8 + into / 8) * 9 + kernel
-        return block * 64 + into % 8 * 8 + out % 8
+        let block = (out / lanes * (Int(shape.inputs) / lanes) + into / lanes) * 9 + kernel
+        return (block * lanes + into % lanes) * lanes + out % lanes
     }
 
     private func forEachWeight(_ body: (_ plain: Int, _ blocked: Int) -> Void) {
@@ -245,16 +263,16 @@ extension ConvolutionCase {
         let (inputs, outputs) = (shape.inputs, shape.outputs)
         var transformed = buffer(winograd_weights_size(inputs, outputs))
         let transform =
-            turned ? winograd_transform_turned_weights : winograd_transform_weights
+            turned ? kernels.transform_turned_weights : kernels.transform_weights
         transform(shape, blockedWeights, 0, outputs, 0, outputs, &transformed)
         var tiles = buffer(winograd_tiles_size(Int32(room), inputs))
         var products = buffer(winograd_tiles_size(Int32(room), outputs))
         let count = Int(winograd_tile_count(shape))
         for first in stride(from: 0, to: count, by: room) {
             let (start, size) = (Int32(first), Int32(min(room, count - first)))
-            winograd_transform_input(shape, source, start, size, 0, Int32(room), &tiles)
-            winograd_multiply(shape, tiles, transformed, size, Int32(room), outputs, &products)
-            winograd_store_output(
+            kernels.transform_input(shape, source, start, size, 0, Int32(room), &tiles)
+            kernels.multiply(shape, tiles, transformed, size, Int32(room), outputs, &products)
+            kernels.store_output(
                 shape, products, start, size, Int32(room), 0, outputs, bias, ending, &output)
         }
     }
@@ -270,15 +288,15 @@ extension ConvolutionCase {
         let count = Int(winograd_tile_count(shape))
         for first in stride(from: 0, to: count, by: room) {
             let (start, size) = (Int32(first), Int32(min(room, count - first)))
-            winograd_transform_input(shape, source, start, size, 0, Int32(room), &tiles)
-            winograd_transform_gradient(
+            kernels.transform_input(shape, source, start, size, 0, Int32(room), &tiles)
+            kernels.transform_gradient(
                 shape, gradient, start, size, 0, Int32(room), &gradientTiles)
-            winograd_accumulate(
+            kernels.accumulate(
                 shape, tiles, gradientTiles, size, Int32(room), 0, outputs, 0, outputs,
                 first == 0 ? 0 : 1, &sums)
         }
         var result = [Float](repeating: .nan, count: weights.count)
-        winograd_store_weight_gradient(shape, sums, 0, outputs, 0, outputs, &result)
+        kernels.store_weight_gradient(shape, sums, 0, outputs, 0, outputs, &result)
         return result
     }
 

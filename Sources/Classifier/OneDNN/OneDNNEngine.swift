@@ -48,8 +48,10 @@ public final class OneDNNEngine: ClassifierEngine {
         emulatingBFloat16: Bool = false, usingWinograd: Bool = true
     ) throws(ClassifierError) {
         try state.check(against: network)
-        let numbers = Numbers(
-            precision, emulatingBFloat16: emulatingBFloat16, usingWinograd: usingWinograd)
+        var numbers = Numbers(precision, emulatingBFloat16: emulatingBFloat16)
+        if precision == .float32 && usingWinograd {
+            numbers.winograd = WinogradKernels(for: network)
+        }
         guard Self.supports(numbers) else {
             throw .unsupported(
                 what: "oneDNN cannot train in \(precision.rawValue) on this CPU",
@@ -61,10 +63,10 @@ public final class OneDNNEngine: ClassifierEngine {
         let attributes = try Attributes()
         let relu = try Attributes(relu: true)
         let operations = Operations(
-            device: device, attributes: attributes, type: numbers.type)
+            device: device, attributes: attributes, type: numbers.type, winograd: numbers.winograd)
         // Parameters stay float32, in the layout of float32's convolution, whatever the precision.
         let parameterOperations = Operations(
-            device: device, attributes: attributes, type: dnnl_f32)
+            device: device, attributes: attributes, type: dnnl_f32, winograd: numbers.winograd)
         self.device = device
         self.numbers = numbers
         store = try ParameterStore(network, device) { (convolution) throws(ClassifierError) in
@@ -135,11 +137,10 @@ struct Numbers {
     let type: dnnl_data_type_t
     /// Whether they are float32 with the values that bfloat16 would have.
     let emulatesBFloat16: Bool
-    /// Whether convolutions may be computed by minimal filtering, which rounds otherwise.
-    let usesWinograd: Bool
+    /// What computes convolutions by minimal filtering, which rounds otherwise.
+    var winograd: WinogradKernels?
 
-    init(_ precision: Precision, emulatingBFloat16: Bool, usingWinograd: Bool = true) {
-        usesWinograd = precision == .float32 && usingWinograd
+    init(_ precision: Precision, emulatingBFloat16: Bool) {
         emulatesBFloat16 = precision == .bfloat16 && emulatingBFloat16
         type = precision == .bfloat16 && !emulatingBFloat16 ? dnnl_bf16 : dnnl_f32
     }

@@ -8,8 +8,8 @@ struct Operations {
     /// For operations without post-ops.
     let attributes: Attributes
     let type: dnnl_data_type_t
-    /// Whether convolutions may be computed by minimal filtering.
-    var usesWinograd = false
+    /// What computes convolutions by minimal filtering; nil where oneDNN computes them all.
+    var winograd: WinogradKernels?
 
     func inputShape(_ convolution: ResNet18.Convolution, batch: Int) -> [Int] {
         [batch, convolution.inputChannels, convolution.inputSide, convolution.inputSide]
@@ -19,13 +19,20 @@ struct Operations {
         [batch, convolution.outputChannels, convolution.outputSide, convolution.outputSide]
     }
 
+    /// The layout of an image's channels around a convolution: blocks where some convolutions are
+    /// computed on blocks, so that nothing is reordered between them and the others.
+    private func activations(_ shape: [Int]) throws(ClassifierError) -> Layout {
+        guard let winograd, shape[1] % winograd.lanes == 0 else { return try .any(shape, type) }
+        return try Layout(shape, type, order: winograd.activationOrder)
+    }
+
     /// A convolution whose result goes into batch statistics.
     func trainedConvolution(
         _ convolution: ResNet18.Convolution, batch: Int
     ) throws(ClassifierError) -> PrimitiveDescription {
-        let source = try Layout.any(inputShape(convolution, batch: batch), type)
+        let source = try activations(inputShape(convolution, batch: batch))
         let weights = try Layout.any(convolution.weightShape, type)
-        let destination = try Layout.any(outputShape(convolution, batch: batch), type)
+        let destination = try activations(outputShape(convolution, batch: batch))
         return try PrimitiveDescription("dnnl_convolution_forward_primitive_desc_create") {
             onednn_convolution_forward(
                 $0, device.engine, dnnl_forward_training, source.handle, weights.handle, nil,
@@ -38,10 +45,10 @@ struct Operations {
     func foldedConvolution(
         _ convolution: ResNet18.Convolution, batch: Int, _ attributes: Attributes
     ) throws(ClassifierError) -> PrimitiveDescription {
-        let source = try Layout.any(inputShape(convolution, batch: batch), type)
+        let source = try activations(inputShape(convolution, batch: batch))
         let weights = try Layout.any(convolution.weightShape, type)
         let bias = try Layout.plain([convolution.outputChannels])
-        let destination = try Layout.any(outputShape(convolution, batch: batch), type)
+        let destination = try activations(outputShape(convolution, batch: batch))
         return try PrimitiveDescription("dnnl_convolution_forward_primitive_desc_create") {
             onednn_convolution_forward(
                 $0, device.engine, dnnl_forward_inference, source.handle, weights.handle,
@@ -50,20 +57,20 @@ struct Operations {
         }
     }
 
-    /// The same by minimal filtering, where it is allowed and faster.
+    /// The same by minimal filtering, where that is possible.
     func winograd(
         _ convolution: ResNet18.Convolution, batch: Int, _ direct: PrimitiveDescription
     ) throws(ClassifierError) -> WinogradConvolution? {
-        guard usesWinograd else { return nil }
-        return try .faster(than: direct, convolution, batch: batch)
+        guard let winograd else { return nil }
+        return try .replacing(direct, convolution, batch: batch, winograd)
     }
 
     func convolutionInputGradient(
         _ convolution: ResNet18.Convolution, batch: Int, forward: PrimitiveDescription
     ) throws(ClassifierError) -> PrimitiveDescription {
-        let source = try Layout.any(inputShape(convolution, batch: batch), type)
+        let source = try activations(inputShape(convolution, batch: batch))
         let weights = try Layout.any(convolution.weightShape, type)
-        let destination = try Layout.any(outputShape(convolution, batch: batch), type)
+        let destination = try activations(outputShape(convolution, batch: batch))
         return try PrimitiveDescription("dnnl_convolution_backward_data_primitive_desc_create") {
             onednn_convolution_backward_data(
                 $0, device.engine, source.handle, weights.handle, destination.handle,
@@ -75,9 +82,9 @@ struct Operations {
     func convolutionWeightGradient(
         _ convolution: ResNet18.Convolution, batch: Int, forward: PrimitiveDescription
     ) throws(ClassifierError) -> PrimitiveDescription {
-        let source = try Layout.any(inputShape(convolution, batch: batch), type)
+        let source = try activations(inputShape(convolution, batch: batch))
         let weights = try Layout.any(convolution.weightShape)
-        let destination = try Layout.any(outputShape(convolution, batch: batch), type)
+        let destination = try activations(outputShape(convolution, batch: batch))
         return try PrimitiveDescription("dnnl_convolution_backward_weights_primitive_desc_create") {
             onednn_convolution_backward_weights(
                 $0, device.engine, source.handle, weights.handle, destination.handle,

@@ -109,7 +109,7 @@ private struct ScoringBuilder {
             device: device, emulatesBFloat16: numbers.emulatesBFloat16)
         operations = Operations(
             device: device, attributes: program.attributes, type: numbers.type,
-            usesWinograd: numbers.usesWinograd)
+            winograd: numbers.winograd)
         self.batch = batch
         self.folded = folded
         relu = try Attributes(relu: true)

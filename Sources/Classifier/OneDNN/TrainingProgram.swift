@@ -115,7 +115,7 @@ struct TrainingBuilder {
         self.store = store
         operations = Operations(
             device: device, attributes: program.attributes, type: numbers.type,
-            usesWinograd: numbers.usesWinograd)
+            winograd: numbers.winograd)
     }
 }
 

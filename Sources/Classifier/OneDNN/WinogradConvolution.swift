@@ -3,11 +3,12 @@ import CWinograd
 
 /// A convolution of 3×3 with stride 1 by minimal filtering, on oneDNN's blocked tensors.
 ///
-/// It takes a quarter of the multiplications, on AVX2 about half the time of oneDNN's own
-/// convolutions in training (docs/performance.md). Neither the number of threads nor the batch
+/// It takes a quarter of the multiplications, and about half the time of oneDNN's own convolutions
+/// in training (docs/performance.md). Neither the number of threads nor the batch
 /// changes an image's numbers.
 struct WinogradConvolution {
     private let shape: winograd_shape
+    private let kernels: WinogradKernels
     /// The layout of the input, the output and their gradients.
     let inputLayout: Layout
     let outputLayout: Layout
@@ -20,49 +21,41 @@ struct WinogradConvolution {
     private let groupSize: Int
     private let threads = Int(omp_get_max_threads())
 
-    /// With fewer channels the transforms take longer than the multiplications that they save.
-    private static let smallestChannelCount = 32
     /// Where all tiles fit in at once, the weights are transformed in groups of this many output
     /// channels, so that they never leave the cache.
     private static let channelsInGroup = 64
-    /// Output channels come in panels, which threads do not share.
-    private static let panel = 16
 
-    private init(_ convolution: ResNet18.Convolution, batch: Int) throws(ClassifierError) {
+    private init(
+        _ convolution: ResNet18.Convolution, batch: Int, _ kernels: WinogradKernels
+    ) throws(ClassifierError) {
+        self.kernels = kernels
         shape = winograd_shape(
             batch: Int32(batch), side: Int32(convolution.inputSide),
             inputs: Int32(convolution.inputChannels), outputs: Int32(convolution.outputChannels))
-        inputLayout = try Self.blocked(
-            batch, convolution.inputChannels, side: convolution.inputSide)
-        outputLayout = try Self.blocked(
-            batch, convolution.outputChannels, side: convolution.outputSide)
-        weightLayout = try Layout(convolution.weightShape, order: dnnl_ABcd8b8a)
+        inputLayout = try Layout(
+            [batch, convolution.inputChannels, convolution.inputSide, convolution.inputSide],
+            order: kernels.activationOrder)
+        outputLayout = try Layout(
+            [batch, convolution.outputChannels, convolution.outputSide, convolution.outputSide],
+            order: kernels.activationOrder)
+        weightLayout = try Layout(convolution.weightShape, order: kernels.weightOrder)
         tileCount = Int(winograd_tile_count(shape))
-        // About as much as the second-level cache holds, in whole runs of the product's six rows.
-        room = min(tileCount, max(24, convolution.inputChannels * 3 / 8 / 6 * 6))
+        // About as much as the second-level cache holds, in whole runs of the product's rows.
+        let rows = Int(kernels.passes.rows)
+        room = min(tileCount, max(24, convolution.inputChannels * 3 / 8 / rows * rows))
         groupSize =
             room == tileCount
             ? min(Self.channelsInGroup, convolution.outputChannels) : convolution.outputChannels
     }
 
-    private static func blocked(
-        _ batch: Int, _ channels: Int, side: Int
-    ) throws(ClassifierError) -> Layout {
-        try Layout([batch, channels, side, side], order: dnnl_aBcd8b)
-    }
-
     /// - Parameter direct: oneDNN's own convolution.
-    /// - Returns: nil where oneDNN's own is faster, or works on other layouts.
-    static func faster(
-        than direct: PrimitiveDescription, _ convolution: ResNet18.Convolution, batch: Int
+    /// - Returns: nil where the convolution is another, or oneDNN's works on other layouts.
+    static func replacing(
+        _ direct: PrimitiveDescription, _ convolution: ResNet18.Convolution, batch: Int,
+        _ kernels: WinogradKernels
     ) throws(ClassifierError) -> WinogradConvolution? {
-        let channels = [convolution.inputChannels, convolution.outputChannels]
-        guard winograd_is_supported() != 0, direct.implementation == "jit:avx2",
-            convolution.kernel == 3, convolution.stride == 1, convolution.padding == 1,
-            convolution.inputSide % 4 == 0,
-            channels.allSatisfy({ $0 >= smallestChannelCount && $0 % panel == 0 })
-        else { return nil }
-        let filtering = try WinogradConvolution(convolution, batch: batch)
+        guard kernels.suit(convolution) else { return nil }
+        let filtering = try WinogradConvolution(convolution, batch: batch, kernels)
         let input = try direct.layout(dnnl_query_src_md)
         let output = try direct.layout(dnnl_query_dst_md)
         let weights = try direct.layout(dnnl_query_weights_md)
@@ -127,7 +120,8 @@ extension WinogradConvolution {
 
     private func run(_ shape: winograd_shape, _ tensors: ForwardTensors, turned: Bool) {
         let pass = Pass(
-            shape: shape, isTurned: turned, room: room, input: tensors.input.floatAddress,
+            shape: shape, kernels: kernels, isTurned: turned, room: room,
+            input: tensors.input.floatAddress,
             weights: tensors.weights.floatAddress, bias: tensors.bias?.floatAddress,
             ending: tensors.ending, output: tensors.output.floatAddress)
         if isGrouped {
@@ -143,10 +137,8 @@ extension WinogradConvolution {
         let outputs = Int(pass.shape.outputs)
         let weights = workspace
         forEachThread { thread, threads in
-            let panels = share(of: outputs / Self.panel, thread, threads)
             pass.transformWeights(
-                panels.lowerBound * Self.panel..<panels.upperBound * Self.panel,
-                of: 0..<outputs, to: weights)
+                channels(of: outputs, thread, threads), of: 0..<outputs, to: weights)
         }
         forEachThread { thread, threads in
             let tiles =
@@ -209,10 +201,10 @@ extension WinogradConvolution {
             forEachThread { thread, threads in
                 let part = share(of: block.count, thread, threads)
                 let start = Int32(first + part.lowerBound)
-                winograd_transform_input(
+                kernels.passes.transform_input(
                     shape, tensors.input.floatAddress, start, Int32(part.count),
                     Int32(part.lowerBound), Int32(room), inputTiles)
-                winograd_transform_gradient(
+                kernels.passes.transform_gradient(
                     shape, tensors.outputGradient.floatAddress, start, Int32(part.count),
                     Int32(part.lowerBound), Int32(room), gradientTiles)
             }
@@ -227,21 +219,25 @@ extension WinogradConvolution {
                     }
                 } else {
                     accumulate(
-                        channels(thread, threads), of: 0..<outputs, inputTiles, gradientTiles,
+                        channels(of: outputs, thread, threads), of: 0..<outputs, inputTiles,
+                        gradientTiles,
                         block, to: sums)
                 }
             }
         }
         guard !isGrouped else { return }
         forEachThread { thread, threads in
-            store(channels(thread, threads), of: 0..<outputs, sums, to: tensors.weightGradient)
+            store(
+                channels(of: outputs, thread, threads), of: 0..<outputs, sums,
+                to: tensors.weightGradient)
         }
     }
 
-    /// A thread's output channels.
-    private func channels(_ thread: Int, _ threads: Int) -> Range<Int> {
-        let panels = share(of: Int(shape.outputs) / Self.panel, thread, threads)
-        return panels.lowerBound * Self.panel..<panels.upperBound * Self.panel
+    /// A thread's channels: whole panels, which threads do not share.
+    private func channels(of count: Int, _ thread: Int, _ threads: Int) -> Range<Int> {
+        let panel = kernels.panel
+        let panels = share(of: count / panel, thread, threads)
+        return panels.lowerBound * panel..<panels.upperBound * panel
     }
 
     private func accumulate(
@@ -249,7 +245,7 @@ extension WinogradConvolution {
         _ gradientTiles: UnsafePointer<Float>, _ tiles: Range<Int>,
         to sums: UnsafeMutablePointer<Float>
     ) {
-        winograd_accumulate(
+        kernels.passes.accumulate(
             shape, inputTiles, gradientTiles, Int32(tiles.count), Int32(room),
             Int32(channels.lowerBound), Int32(channels.upperBound), Int32(group.lowerBound),
             Int32(group.count), tiles.lowerBound == 0 ? 0 : 1, sums)
@@ -259,7 +255,7 @@ extension WinogradConvolution {
         _ channels: Range<Int>, of group: Range<Int>, _ sums: UnsafePointer<Float>,
         to weightGradient: Memory
     ) {
-        winograd_store_weight_gradient(
+        kernels.passes.store_weight_gradient(
             shape, sums, Int32(channels.lowerBound), Int32(channels.upperBound),
             Int32(group.lowerBound), Int32(group.count), weightGradient.floatAddress)
     }
@@ -268,6 +264,7 @@ extension WinogradConvolution {
 /// One convolution of a batch, with the tensors' addresses.
 private struct Pass {
     let shape: winograd_shape
+    let kernels: WinogradKernels
     let isTurned: Bool
     let room: Int
     let input: UnsafePointer<Float>
@@ -279,7 +276,7 @@ private struct Pass {
     func transformInput(
         _ tiles: Range<Int>, place: Int, to transformed: UnsafeMutablePointer<Float>
     ) {
-        winograd_transform_input(
+        kernels.passes.transform_input(
             shape, input, Int32(tiles.lowerBound), Int32(tiles.count), Int32(place), Int32(room),
             transformed)
     }
@@ -290,7 +287,7 @@ private struct Pass {
         to transformed: UnsafeMutablePointer<Float>
     ) {
         let transform =
-            isTurned ? winograd_transform_turned_weights : winograd_transform_weights
+            isTurned ? kernels.passes.transform_turned_weights : kernels.passes.transform_weights
         transform(
             shape, weights, Int32(channels.lowerBound), Int32(channels.upperBound),
             Int32(group.lowerBound), Int32(group.count), transformed)
@@ -301,10 +298,10 @@ private struct Pass {
         _ block: Range<Int>, tiles: UnsafePointer<Float>, weights: UnsafePointer<Float>,
         of channels: Range<Int>, products: UnsafeMutablePointer<Float>
     ) {
-        winograd_multiply(
+        kernels.passes.multiply(
             shape, tiles, weights, Int32(block.count), Int32(room), Int32(channels.count),
             products)
-        winograd_store_output(
+        kernels.passes.store_output(
             shape, products, Int32(block.lowerBound), Int32(block.count), Int32(room),
             Int32(channels.lowerBound), Int32(channels.count), bias, ending, output)
     }
