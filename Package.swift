@@ -158,7 +158,10 @@ let package = Package(
         tests("Transport", ["Transport"]),
         tests(
             "CoordinatorService",
-            ["CoordinatorService", "Coordinator", "Transport", "Wire", "SweepModel", grdb, logging]),
+            [
+                "CoordinatorService", "Coordinator", "Journal", "Transport", "Wire", "SweepModel",
+                grdb, logging,
+            ]),
         tests("BlobTransfer", ["BlobTransfer", "SweepModel", "Transport", "Wire", "Digests"]),
         tests(
             "WorkerService", ["WorkerService", "Agent", "BlobTransfer", "SweepModel", "Wire"]),

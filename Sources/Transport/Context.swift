@@ -40,12 +40,12 @@ public struct Context: ~Copyable, Sendable {
 
     /// Whether the process has opened as many files as it may, so that no connection is accepted.
     public static var isAtOpenFileLimit: Bool {
-        let descriptor = dup(STDIN_FILENO)
+        let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
         if descriptor >= 0 {
             close(descriptor)
             return false
         }
-        return errno == EMFILE
+        return errno == EMFILE || errno == ENFILE
     }
 
     /// The version of the library that was loaded, as `4.3.4`.
