@@ -112,7 +112,7 @@ let package = Package(
             "CoordinatorService",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "BlobTransfer",
-                "ChildProcess", "Launchers", deque, logging,
+                "ChildProcess", "Launchers", deque, orderedCollections, logging,
             ]),
         library(
             "WorkerService",

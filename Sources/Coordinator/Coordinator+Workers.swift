@@ -63,8 +63,6 @@ extension Coordinator {
         return WorkersTold(count: workers.count, workers: told)
     }
 
-    /// More slots than this are taken for a mistake of the worker.
-    static let maximumSlots = 4_096
     private static let longestWalltimeMs: Int64 = 1 << 40
 
     /// A hello holds the full inventory: what it does not name, the worker does not have.
@@ -89,7 +87,7 @@ extension Coordinator {
         }
         workers[worker] = WorkerSession(
             host: hello.host.printable(upTo: 255),
-            slots: min(max(hello.slots, 0), Self.maximumSlots), lastHeard: now,
+            slots: min(max(hello.slots, 0), WorkerLimits.slots), lastHeard: now,
             end: hello.remainingMs.map { now.after(min(max($0, 0), Self.longestWalltimeMs)) })
         let verdicts = hello.attempts.map { lease in
             AttemptVerdict(lease: lease, verdict: isCurrent(lease, of: worker) ? .adopt : .fence)

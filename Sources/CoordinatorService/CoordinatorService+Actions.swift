@@ -4,6 +4,7 @@ import DequeModule
 import Foundation
 import Journal
 import Logging
+import OrderedCollections
 import SweepModel
 import Transport
 import Wire
@@ -26,6 +27,7 @@ extension CoordinatorService {
     func performActions() throws {
         repeat {
             try takeOutcomes()
+            deliver()
             let actions = pendingActions
             guard !actions.isEmpty else { return }
             pendingActions = []
@@ -37,7 +39,12 @@ extension CoordinatorService {
                 commits.append(records, number: commitNumber)
             }
             let part = DeferredActions(commit: commitNumber, records: records, actions: actions)
-            if records.isEmpty, deferred.isEmpty { perform(part) } else { deferred.append(part) }
+            if records.isEmpty, deferred.isEmpty {
+                perform(part)
+                deliver()
+            } else {
+                deferred.append(part)
+            }
         } while !pendingActions.isEmpty
     }
 
@@ -69,7 +76,9 @@ extension CoordinatorService {
         for action in part.actions {
             switch action {
             case .append: break
-            case .send(let message, let worker): deliver(message, to: worker)
+            case .send(let message, let worker):
+                logJoining(message, worker)
+                outboxes[worker, default: Outbox()].append(message)
             case .setTimer(let instant): timer = instant
             case .answer(let answer, let number):
                 control.answer(.commandAnswered(answer), to: number)
@@ -99,11 +108,17 @@ extension CoordinatorService {
         try performActions()
     }
 
-    private func deliver(_ message: Message, to worker: WorkerID) {
-        logJoining(message, worker)
-        guard let peer = peers[worker], send(message, to: worker, peer.route) else {
-            handle(.undelivered(message, to: worker))
-            return
+    /// Sends what the actions so far came to.
+    private func deliver() {
+        guard !outboxes.isEmpty else { return }
+        let leaving = outboxes
+        outboxes.removeAll(keepingCapacity: true)
+        for (worker, var outbox) in leaving {
+            let connection = peers[worker]
+            for packet in outbox.take(for: connection?.version ?? .current) {
+                if let connection, send(packet, to: worker, connection.peer.route) { continue }
+                for message in packet.messages { handle(.undelivered(message, to: worker)) }
+            }
         }
     }
 
@@ -118,14 +133,14 @@ extension CoordinatorService {
     }
 
     @discardableResult
-    func send(_ message: Message, to worker: WorkerID, _ route: PeerRoute) -> Bool {
+    func send(_ packet: Outbox.Packet, to worker: WorkerID, _ route: PeerRoute) -> Bool {
         messageNumber += 1
         let header = Header(
             run: runIdentifier, epoch: coordinator.history.epoch, worker: worker,
             messageNumber: messageNumber)
         let result = socket.send(
             FrameMessage(
-                type: message.type.rawValue, header: header.bytes(), body: message.body()),
+                type: packet.type, header: header.bytes(), body: packet.body),
             to: route)
         if result != .sent {
             logger.debug("undelivered", metadata: ["to": "\(worker)", "result": "\(result)"])

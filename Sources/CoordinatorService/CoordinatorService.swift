@@ -5,6 +5,7 @@ import Foundation
 import Journal
 import Launchers
 import Logging
+import OrderedCollections
 import SweepModel
 import Transport
 import Wire
@@ -110,6 +111,7 @@ public final class CoordinatorService {
     let runIdentifier: String
     var peers = PeerTable()
     private var keyWatch: KeyWatch?
+    private var keyLimits = KeyLimits()
     private var refusals = RefusalLog()
     private var answeredRoutes: [PeerRoute] = []
     var messageNumber: UInt64 = 0
@@ -118,6 +120,8 @@ public final class CoordinatorService {
     var pendingActions: [Action] = []
     /// What waits for the disk, in the order in which it is performed.
     var deferred: Deque<DeferredActions> = []
+    /// What leaves when the actions at hand are performed.
+    var outboxes: OrderedDictionary<WorkerID, Outbox> = [:]
     /// Of the last records that were given to the disk.
     var commitNumber: UInt64 = 0
     var isStorageFailing = false
@@ -352,10 +356,12 @@ public final class CoordinatorService {
     }
 
     private func readMessages() {
-        for _ in 0..<Self.messageBatch {
+        var count = 0
+        while count < Self.messageBatch {
+            count += 1
             switch socket.receive() {
             case nil: return
-            case .message(let peer, let frames): read(frames, from: peer)
+            case .message(let peer, let frames): count += read(frames, from: peer) - 1
             case .malformed(let peer, let error): refuse(peer, error)
             case .refused(let peer):
                 log("a revoked key", from: peer.address, peer.key.map { "\($0)" } ?? "none")
@@ -363,27 +369,38 @@ public final class CoordinatorService {
         }
     }
 
-    private func read(_ frames: FrameMessage, from peer: Peer) {
+    /// - Returns: how many messages there were, or 1 if they cannot be read.
+    private func read(_ frames: FrameMessage, from peer: Peer) -> Int {
+        if let key = peer.key, !keyLimits.admit(key, at: monotonicMilliseconds()) {
+            log("a key that sends too much", from: peer.address, "\(key)")
+            return 1
+        }
         do {
-            let header = try Header(bytes: frames.header)
-            let message = try Message(type: frames.type, body: frames.body)
-            if let fault = peers.admit(peer, as: header.worker) {
-                return log(fault, from: peer.address, header.worker.rawValue)
+            let worker = try Header(bytes: frames.header).worker
+            let messages = try Outbox.messages(type: frames.type, body: frames.body)
+            if let key = peer.key { keyLimits.charge(key, messages.count - 1) }
+            if let fault = peers.admit(peer, speaking: frames.version, as: worker) {
+                log(fault, from: peer.address, worker.rawValue)
+            } else {
+                for message in messages { read(message, from: worker, key: peer.key) }
             }
-            if case .hello = message { grants.introduce(header.worker, key: peer.key) }
-            if case .hello = message, header.worker == localWorker?.worker,
-                let dead = localWorker?.succeed()
-            {
-                handle(.workerDied(dead))
-            }
-            if case .goodbye = message, let session = coordinator.session(of: header.worker) {
-                notice(.workerLeft(host: session.host), coordinator)
-            }
-            handle(.received(message, from: header.worker))
-            if case .goodbye = message { peers.forget(header.worker) }
+            return messages.count
         } catch {
             log("an unreadable message", from: peer.address, "\(error)")
+            return 1
         }
+    }
+
+    private func read(_ message: Message, from worker: WorkerID, key: PublicKey?) {
+        if case .hello = message { grants.introduce(worker, key: key) }
+        if case .hello = message, worker == localWorker?.worker, let dead = localWorker?.succeed() {
+            handle(.workerDied(dead))
+        }
+        if case .goodbye = message, let session = coordinator.session(of: worker) {
+            notice(.workerLeft(host: session.host), coordinator)
+        }
+        handle(.received(message, from: worker))
+        if case .goodbye = message { peers.forget(worker) }
     }
 
     /// Says it once per connection; only another version deserves an answer.
@@ -392,7 +409,9 @@ public final class CoordinatorService {
         guard case .versionMismatch = error, !answeredRoutes.contains(peer.route) else { return }
         answeredRoutes = answeredRoutes.suffix(255) + [peer.route]
         notice(.refusedWorker(reason: error.description), coordinator)
-        send(.refused(reason: error.description), to: WorkerID(""), peer.route)
+        var outbox = Outbox()
+        outbox.append(.refused(reason: error.description))
+        for packet in outbox.take(for: .current) { send(packet, to: WorkerID(""), peer.route) }
     }
 
     private func waitMilliseconds(lastTick: Int64) -> Int {

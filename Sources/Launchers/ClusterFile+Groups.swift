@@ -170,7 +170,7 @@ extension ClusterFile {
 
     private func slots(_ node: Node?) throws(SweepFileError) -> Int? {
         guard let node else { return nil }
-        return try integer(node, what: "slots", in: 1...4_096)
+        return try integer(node, what: "slots", in: 1...WorkerLimits.slots)
     }
 
     private func environment(_ node: Node) throws(SweepFileError) -> [EnvironmentVariable] {

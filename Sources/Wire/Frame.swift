@@ -2,7 +2,8 @@
 public struct WireVersion: Hashable, Sendable, CustomStringConvertible {
     /// Peers whose major versions differ do not understand each other.
     public let major: UInt8
-    /// Peers whose minor versions differ do: a higher one only adds optional fields.
+    /// Peers whose minor versions differ do: a higher one only adds optional fields, and kinds of
+    /// messages that it does not send to a lower one.
     public let minor: UInt8
 
     /// A version as it stands in the first frame.
@@ -12,7 +13,7 @@ public struct WireVersion: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What this build speaks.
-    public static let current = WireVersion(major: 1, minor: 3)
+    public static let current = WireVersion(major: 1, minor: 4)
 
     /// As people write it: `1.0`.
     public var description: String { "\(major).\(minor)" }

@@ -106,6 +106,10 @@ public final class WorkerService {
     private var runIdentifier = ""
     private var epoch = 0
     private var messageNumber: UInt64 = 0
+    /// What leaves at the end of the loop's turn.
+    private var outbox = Outbox()
+    /// What the coordinator that welcomed this worker speaks.
+    private var coordinatorVersion = WireVersion(major: WireVersion.current.major, minor: 0)
     private var exit: AgentExit?
     private(set) var isStopping = false
     private(set) var endpoint: Endpoint
@@ -162,6 +166,7 @@ public final class WorkerService {
         let monitorWatch = loop.watch(monitor)
         let signalWatch = loop.watch(signals)
         handle(.ticked)
+        sendAll()
         while exit == nil {
             let ready = try loop.wait(timeoutMs: Self.pollIntervalMs)
             if ready.contains(signalWatch) { readSignals() }
@@ -172,6 +177,7 @@ public final class WorkerService {
             moveFiles()
             lookAtGPUs()
             handle(.ticked)
+            sendAll()
             if !agent.isWelcome { try followCoordinator() }
         }
         for child in children { child.process.kill(SIGKILL) }
@@ -243,24 +249,34 @@ public final class WorkerService {
     private func read(_ frames: FrameMessage) {
         do {
             let header = try Header(bytes: frames.header)
-            let message = try Message(type: frames.type, body: frames.body)
+            let messages = try Outbox.messages(type: frames.type, body: frames.body)
             guard header.worker == worker, header.epoch >= epoch || header.run != runIdentifier
             else { return }
-            if case .welcome = message, header.run != runIdentifier || header.epoch != epoch {
-                runIdentifier = header.run
-                epoch = header.epoch
-                notice(.joined(run: runIdentifier))
+            for message in messages {
+                if case .welcome = message { join(header, speaking: frames.version) }
+                read(message)
             }
-            switch message {
-            case .welcome(let welcome): follow(welcome)
-            // What is finished is told before the rest is given back.
-            case .stop: releaseReports(waits: false)
-            default: break
-            }
-            handle(.received(message))
         } catch {
             logger.warning("unreadable message", metadata: ["reason": "\(error)"])
         }
+    }
+
+    private func join(_ header: Header, speaking version: WireVersion) {
+        coordinatorVersion = version
+        guard header.run != runIdentifier || header.epoch != epoch else { return }
+        runIdentifier = header.run
+        epoch = header.epoch
+        notice(.joined(run: runIdentifier))
+    }
+
+    private func read(_ message: Message) {
+        switch message {
+        case .welcome(let welcome): follow(welcome)
+        // What is finished is told before the rest is given back.
+        case .stop: releaseReports(waits: false)
+        default: break
+        }
+        handle(.received(message))
     }
 
     func handle(_ event: AgentEvent) {
@@ -269,7 +285,7 @@ public final class WorkerService {
         if wasWelcome, !agent.isWelcome, !isStopping { notice(.lostTouch) }
         for action in actions {
             switch action {
-            case .send(let message): send(message)
+            case .send(let message): outbox.append(message)
             case .start(let assignment, let gpu): start(assignment, on: gpu)
             case .stop(let lease):
                 if withdraw(lease) {
@@ -289,17 +305,18 @@ public final class WorkerService {
         }
     }
 
-    private func send(_ message: Message) {
-        messageNumber += 1
-        let header = Header(
-            run: runIdentifier, epoch: epoch, worker: worker, messageNumber: messageNumber)
-        let result = socket.send(
-            FrameMessage(
-                type: message.type.rawValue, header: header.bytes(), body: message.body()))
-        // A full queue loses nothing: hellos, heartbeats and reports are repeated.
-        if case .oversized(let byteCount, let limit) = result {
-            logger.error(
-                "message too large", metadata: ["bytes": "\(byteCount)", "limit": "\(limit)"])
+    private func sendAll() {
+        for packet in outbox.take(for: coordinatorVersion) {
+            messageNumber += 1
+            let header = Header(
+                run: runIdentifier, epoch: epoch, worker: worker, messageNumber: messageNumber)
+            let result = socket.send(
+                FrameMessage(type: packet.type, header: header.bytes(), body: packet.body))
+            // A full queue loses nothing: hellos, heartbeats and reports are repeated.
+            if case .oversized(let byteCount, let limit) = result {
+                logger.error(
+                    "message too large", metadata: ["bytes": "\(byteCount)", "limit": "\(limit)"])
+            }
         }
     }
 

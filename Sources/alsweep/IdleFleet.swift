@@ -31,8 +31,11 @@ struct IdleFleet: ~Copyable {
         var run = ""
         var epoch = 0
         var messageNumber: UInt64 = 0
+        var outbox = Outbox()
         /// When the slots that are free became so, the longest first.
         var freeSince: Deque<ContinuousClock.Instant> = []
+        /// The same of slots that the coordinator was not told of yet.
+        var freed: [ContinuousClock.Instant] = []
         var exit: AgentExit?
 
         init(_ name: String, slots: Int) {
@@ -82,16 +85,22 @@ struct IdleFleet: ~Copyable {
             let now = monotonicMilliseconds()
             if now >= nextTick {
                 nextTick = now + Self.tickMs
-                for member in members { handle(.ticked, by: member) }
+                for member in members {
+                    handle(.ticked, by: member)
+                    sendAll(by: member)
+                }
             }
             _ = try loop.wait(timeoutMs: Int(Self.tickMs))
+            var heard: [Member] = []
             for _ in 0..<Self.messageBatch {
                 guard let arrival = socket.receive() else { break }
                 guard case .message(let peer, let frames) = arrival,
                     let member = membersByRoute[peer.route]
                 else { continue }
+                if member.outbox.isEmpty { heard.append(member) }
                 try read(frames, by: member)
             }
+            for member in heard { sendAll(by: member) }
         }
         waits.sort()
         func quantile(_ share: Double) -> Double {
@@ -102,19 +111,20 @@ struct IdleFleet: ~Copyable {
 
     private mutating func read(_ frames: FrameMessage, by member: Member) throws {
         let header = try Header(bytes: frames.header)
-        let message = try Message(type: frames.type, body: frames.body)
-        if case .welcome = message {
-            member.run = header.run
-            member.epoch = header.epoch
+        for message in try Outbox.messages(type: frames.type, body: frames.body) {
+            if case .welcome = message {
+                member.run = header.run
+                member.epoch = header.epoch
+            }
+            handle(.received(message), by: member)
         }
-        handle(.received(message), by: member)
     }
 
     private mutating func handle(_ event: AgentEvent, by member: Member) {
         guard member.exit == nil else { return }
         for action in member.agent.handle(event, at: monotonicMilliseconds()) {
             switch action {
-            case .send(let message): send(message, by: member)
+            case .send(let message): member.outbox.append(message)
             case .start(let assignment, on: _): finish(assignment, by: member)
             case .stop, .kill: break
             case .exit(let reason):
@@ -135,7 +145,7 @@ struct IdleFleet: ~Copyable {
             handle(.childSaid(.cycle(result), assignment.lease), by: member)
         }
         handle(.childSaid(.finished(modelDigest: "0"), assignment.lease), by: member)
-        member.freeSince.append(clock.now)
+        member.freed.append(clock.now)
         handle(.childEnded(assignment.lease, fault: nil), by: member)
     }
 
@@ -148,14 +158,17 @@ struct IdleFleet: ~Copyable {
             querySeconds: 0)
     }
 
-    private func send(_ message: Message, by member: Member) {
-        member.messageNumber += 1
-        let header = Header(
-            run: member.run, epoch: member.epoch, worker: member.worker,
-            messageNumber: member.messageNumber)
-        _ = socket.send(
-            FrameMessage(
-                type: message.type.rawValue, header: header.bytes(), body: message.body()),
-            to: member.route)
+    private func sendAll(by member: Member) {
+        member.freeSince.append(contentsOf: member.freed)
+        member.freed.removeAll(keepingCapacity: true)
+        for packet in member.outbox.take(for: .current) {
+            member.messageNumber += 1
+            let header = Header(
+                run: member.run, epoch: member.epoch, worker: member.worker,
+                messageNumber: member.messageNumber)
+            _ = socket.send(
+                FrameMessage(type: packet.type, header: header.bytes(), body: packet.body),
+                to: member.route)
+        }
     }
 }

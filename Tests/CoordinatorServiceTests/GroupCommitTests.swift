@@ -10,7 +10,7 @@ import Transport
 /// The journal's thread by itself, with a disk that refuses.
 @Suite("The thread that waits for the disk")
 struct GroupCommitTests {
-    private static func record(_ number: Int) -> Record {
+    private static func record(_ number: Int) -> SweepModel.Record {
         .prioritySet(PrioritySet(trial: TrialID("t"), priority: number))
     }
 

@@ -2,6 +2,7 @@ import Foundation
 import SweepModel
 import Testing
 import Transport
+import Wire
 
 @testable import CoordinatorService
 
@@ -51,29 +52,75 @@ func peersAreWhoTheyWere() throws {
     var table = PeerTable()
     let (a, b, c) = (WorkerID("a"), WorkerID("b"), WorkerID("c"))
     var faults = [
-        table.admit(peer(1, first), as: a), table.admit(peer(1, first), as: b),
-        table.admit(peer(2, second), as: a),
+        table.admit(peer(1, first), speaking: .current, as: a),
+        table.admit(peer(1, first), speaking: .current, as: b),
+        table.admit(peer(2, second), speaking: .current, as: a),
         // It connects again: the old connection is free, and speaks for nobody.
-        table.admit(peer(3, first), as: a),
+        table.admit(peer(3, first), speaking: .current, as: a),
     ]
-    #expect(table[a]?.route == PeerRoute(bytes: [3]))
-    faults.append(table.admit(peer(1, second), as: b))
+    #expect(table[a]?.peer.route == PeerRoute(bytes: [3]))
+    faults.append(table.admit(peer(1, second), speaking: .current, as: b))
     #expect(table.workers(with: [first]) == [a])
     table.forget(a)
-    faults.append(table.admit(peer(3, second), as: c))
+    faults.append(table.admit(peer(3, second), speaking: .current, as: c))
     #expect(table[a] == nil)
     #expect(
         faults == [
             nil, "a connection that names several workers", "another key's worker", nil, nil, nil,
         ])
     for number in 10...30 as ClosedRange<UInt8> {
-        let fault = table.admit(peer(number), as: WorkerID("x\(number)"))
+        let fault = table.admit(peer(number), speaking: .current, as: WorkerID("x\(number)"))
         #expect(fault == nil)
     }
     table.removeStrangers(upTo: 30) { $0 == b }
     #expect(table[WorkerID("x10")] != nil)
     table.removeStrangers(upTo: 10) { $0 == b }
     #expect(table[WorkerID("x10")] == nil && table[b] != nil)
+}
+
+@Test("a key stands for a bounded number of workers, and a worker that left makes room")
+func workersOfAKey() throws {
+    let (key, other) = (try KeyPair.generate().publicKey, try KeyPair.generate().publicKey)
+    var table = PeerTable()
+    func admit(_ number: Int, _ key: PublicKey) -> String? {
+        let route = PeerRoute(bytes: [
+            UInt8(number >> 8), UInt8(number & 255), key == other ? 1 : 0,
+        ])
+        return table.admit(
+            Peer(route: route, key: key), speaking: .current, as: WorkerID("w\(number)"))
+    }
+    let faults = (0..<PeerTable.workersPerKey).compactMap { admit($0, key) }
+    #expect(faults.isEmpty)
+    let beyond = PeerTable.workersPerKey
+    #expect(admit(beyond, key) == "a key of too many workers")
+    #expect(admit(beyond + 1, other) == nil, "another key's")
+    #expect(admit(5, key) == nil, "known already")
+    table.forget(WorkerID("w7"))
+    #expect(admit(beyond, key) == nil)
+    #expect(admit(beyond + 2, key) == "a key of too many workers")
+}
+
+@Test("a key may send many messages at once, and then only so many a second")
+func messagesOfAKey() throws {
+    let (key, other) = (try KeyPair.generate().publicKey, try KeyPair.generate().publicKey)
+    var limits = KeyLimits()
+    func admitted(_ key: PublicKey, of count: Int, at now: Int64) -> Int {
+        (0..<count).count { _ in limits.admit(key, at: now) }
+    }
+    #expect(admitted(key, of: 2 * KeyLimits.burst, at: 0) == KeyLimits.burst)
+    #expect(admitted(other, of: 10, at: 0) == 10)
+    #expect(admitted(key, of: KeyLimits.burst, at: 1_000) == KeyLimits.rate)
+    // A flood that asks all the time gets no more than one that asks once.
+    let trickled = (1_001...2_000 as ClosedRange<Int64>).reduce(0) {
+        $0 + admitted(key, of: 100, at: $1)
+    }
+    #expect(trickled == KeyLimits.rate)
+    // A packet of many messages costs as much as they.
+    let idle: Int64 = 10_000_000
+    #expect(admitted(key, of: 1, at: idle) == 1)
+    limits.charge(key, KeyLimits.burst + KeyLimits.rate)
+    #expect(admitted(key, of: 1, at: idle + 1_000) == 0)
+    #expect(admitted(key, of: 1, at: idle + 2_000) == 1)
 }
 
 @Test("keys that are added or revoked in the certificate's file count from the next look on")

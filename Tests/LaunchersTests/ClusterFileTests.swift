@@ -81,7 +81,7 @@ import Transport
             ("workers:\n  - slurm: {partition: \"a; rm\"}", "partition is 'a; rm'"),
             (
                 "workers:\n  - local: {slots: 0}",
-                "slots is '0'; it is a whole number from 1 to 4096"
+                "slots is '0'; it is a whole number from 1 to 1024"
             ),
             ("bind: here\nworkers: [local]", "lab.yaml:1:7:"),
             (

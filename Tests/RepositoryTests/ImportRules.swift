@@ -38,7 +38,7 @@ struct ImportRule {
             "CoordinatorService",
             [
                 "SweepModel", "Wire", "Coordinator", "Journal", "Transport", "BlobTransfer",
-                "ChildProcess", "Launchers", "DequeModule", "Logging",
+                "ChildProcess", "Launchers", "DequeModule", "OrderedCollections", "Logging",
             ]
                 + standard),
         ImportRule(

@@ -17,9 +17,14 @@ import Testing
             .want(digest, offset: 3), .chunk(digest, offset: 3, bytes: [1, 2, 3]), .stored(digest),
             .refused(reason: "no", mayPass: true),
         ]
+        var outbox = Outbox()
+        for message in everyMessage { outbox.append(message) }
         return everyMessage.map {
             FrameMessage(type: $0.type.rawValue, header: header, body: $0.body())
         }
+            + outbox.take(for: .current).map {
+                FrameMessage(type: $0.type, header: header, body: $0.body)
+            }
             + contents.map {
                 BlobMessage(
                     worker: WorkerID("w"), item: .checkpoint(TrialID("t")), content: $0
@@ -34,8 +39,10 @@ import Testing
             #expect((try? BlobMessage(message.frames())) == message)
             return true
         }
-        guard let message = try? Message(type: frames.type, body: frames.body) else { return false }
-        _ = message.body()
+        guard let messages = try? Outbox.messages(type: frames.type, body: frames.body) else {
+            return false
+        }
+        for message in messages { _ = message.body() }
         return true
     }
 

@@ -36,8 +36,8 @@ struct BenchDispatchCommand: ParsableCommand {
         guard (1...100_000).contains(workers) else {
             throw ValidationError("--workers must be 1 to 100000, not \(workers)")
         }
-        guard (1...4_096).contains(slots) else {
-            throw ValidationError("--slots must be 1 to 4096, not \(slots)")
+        guard (1...WorkerLimits.slots).contains(slots) else {
+            throw ValidationError("--slots must be 1 to \(WorkerLimits.slots), not \(slots)")
         }
     }
 

@@ -100,8 +100,9 @@ struct LaunchCommand: ParsableCommand {
     var quiet = false
 
     func validate() throws {
-        guard (slots ?? 1) >= 0, (slots ?? 1) <= 4_096 else {
-            throw ValidationError("--slots is \(slots!); it is a number from 0 to 4096")
+        guard (0...WorkerLimits.slots).contains(slots ?? 1) else {
+            throw ValidationError(
+                "--slots is \(slots!); it is a number from 0 to \(WorkerLimits.slots)")
         }
         guard slots == nil || gpu.gpus == nil else {
             throw ValidationError("give --slots or --gpus with --slots-per-gpu, not both")

@@ -71,8 +71,9 @@ struct WorkerCommand: ParsableCommand {
     var identifier: String?
 
     func validate() throws {
-        guard (1...4_096).contains(slots ?? 1) else {
-            throw ValidationError("--slots is \(slots!); it is a number from 1 to 4096")
+        guard (1...WorkerLimits.slots).contains(slots ?? 1) else {
+            throw ValidationError(
+                "--slots is \(slots!); it is a number from 1 to \(WorkerLimits.slots)")
         }
         guard (1...1_024).contains(threads) else {
             throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
