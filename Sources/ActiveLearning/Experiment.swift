@@ -63,7 +63,7 @@ public struct Experiment {
         let cycleCount = configuration.studyProtocol.cycles
         if let checkpoint, checkpoint.results.count == cycleCount { return checkpoint }
 
-        var run = ExperimentRun(
+        var run = try ExperimentRun(
             experiment: self, engine: try engine(from: checkpoint), observer: observer,
             checkpoint: checkpoint)
         while true {

@@ -9,6 +9,8 @@ struct ExperimentRun {
     let engine: any ClassifierEngine
     let observer: ExperimentObserver
 
+    private let poolFeed: ImageFeed
+    private let testFeed: ImageFeed
     private var pool: LabelledPool
     private var strategy: any QueryStrategy
     private var results: [CycleResult]
@@ -18,9 +20,11 @@ struct ExperimentRun {
     init(
         experiment: Experiment, engine: any ClassifierEngine, observer: ExperimentObserver,
         checkpoint: ExperimentCheckpoint?
-    ) {
+    ) throws(ExperimentError) {
         self.experiment = experiment
         self.engine = engine
+        poolFeed = try ImageFeed(experiment.pool, to: engine)
+        testFeed = try ImageFeed(experiment.test, to: engine)
         self.observer = observer
         let configuration = experiment.configuration
         if let checkpoint {
@@ -125,7 +129,6 @@ struct ExperimentRun {
     private func trainEpoch(
         _ epoch: Int, on labelled: [Int], cycle: Int
     ) throws(ExperimentError) -> Double {
-        let assembly = BatchAssembly(experiment.pool)
         let optimizer = SGD(
             learningRate: Float(study.learningRate(inEpoch: epoch)),
             momentum: Float(study.momentum), weightDecay: Float(study.weightDecay))
@@ -133,33 +136,14 @@ struct ExperimentRun {
         var orderStream = stream(.epochPermutation, cycle: cycle, epoch: epoch)
         orderStream.shuffle(&order)
         var augmentations = stream(.augmentation, cycle: cycle, epoch: epoch)
-
-        let batchCapacity = min(study.batchSize, order.count)
-        var batch = [Float](
-            repeating: 0, count: batchCapacity * BatchAssembly.imageFloatCount)
-        var labels = [Int32](repeating: 0, count: batchCapacity)
-        var lossSum = 0.0
-        for start in stride(from: 0, to: order.count, by: study.batchSize) {
-            guard !observer.shouldStop() else { throw .stopped(cycle: cycle) }
-            let count = min(study.batchSize, order.count - start)
-            var images = batch.mutableSpan
-            for slot in 0..<count {
-                let index = order[start + slot]
-                assembly.write(index, augmentations.augmentation(), toSlot: slot, of: &images)
-                labels[slot] = Int32(experiment.pool.labels[index])
-            }
-            let loss: Double
-            do {
-                loss = try engine.trainStep(
-                    images: batch.span.extracting(0..<count * BatchAssembly.imageFloatCount),
-                    labels: labels.span.extracting(0..<count), optimizer: optimizer)
-            } catch {
-                throw .classifier(error)
-            }
-            guard loss.isFinite else { throw .diverged(cycle: cycle) }
-            lossSum += loss * Double(count)
-        }
-        return lossSum / Double(order.count)
+        let loss = try poolFeed.train(
+            on: order, batchSize: study.batchSize, optimizer: optimizer,
+            augmentation: { augmentations.augmentation() },
+            goOn: { () throws(ExperimentError) in
+                guard !observer.shouldStop() else { throw .stopped(cycle: cycle) }
+            })
+        guard loss.isFinite else { throw .diverged(cycle: cycle) }
+        return loss
     }
 
     /// - Returns: the test images whose class was found, and their mean cross-entropy.
@@ -167,7 +151,7 @@ struct ExperimentRun {
         cycle: Int
     ) throws(ExperimentError) -> (correct: Int, loss: Double) {
         let test = experiment.test
-        let classifier = classifier(of: test, cycle: cycle)
+        let classifier = classifier(testFeed, cycle: cycle)
         let logits = try classifier.logits(of: Array(0..<test.count))
         let rows = logits.span
         var correct = 0
@@ -183,7 +167,7 @@ struct ExperimentRun {
 
     /// Asks the strategy and labels what it picks.
     private mutating func buyLabels(cycle: Int) throws(ExperimentError) -> QueryResult {
-        let classifier = classifier(of: experiment.pool, cycle: cycle)
+        let classifier = classifier(poolFeed, cycle: cycle)
         let labels = experiment.pool.labels
         let picks = try strategy.picks(
             for: QueryRequest(
@@ -210,10 +194,9 @@ struct ExperimentRun {
             lambda: picks.lambda)
     }
 
-    private func classifier(of images: ImageSet, cycle: Int) -> PoolClassifier {
+    private func classifier(_ feed: ImageFeed, cycle: Int) -> PoolClassifier {
         PoolClassifier(
-            engine: engine, assembly: BatchAssembly(images),
-            batchSize: PoolClassifier.defaultBatchSize, cycle: cycle,
+            feed: feed, batchSize: PoolClassifier.defaultBatchSize, cycle: cycle,
             shouldStop: observer.shouldStop)
     }
 

@@ -38,6 +38,14 @@ public struct ImageSet: Sendable {
 
     public var classCount: Int { name.classCount }
 
+    /// Calls `body` with all pixels, `(count, channels, 32, 32)`.
+    public func withPixels<Result, Failure>(
+        _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // The set, and with it the memory, outlives the call.
+        try body(pixels.buffer.span)
+    }
+
     /// The first images alone, without a copy of their pixels.
     public func prefix(_ count: Int) -> ImageSet {
         let count = min(count, self.count)

@@ -91,8 +91,8 @@ import Testing
         // The classifier of cycle 2's query is the one whose state is saved after cycle 2.
         let engine = try LinearEngine(ResNet18(width: 1, classes: 10), after.network)
         let pool = bandedImages(count: 400, seed: 1)
-        let classifier = PoolClassifier(
-            engine: engine, assembly: BatchAssembly(pool), batchSize: 7, cycle: 2,
+        let classifier = try PoolClassifier(
+            feed: ImageFeed(pool, to: engine), batchSize: 7, cycle: 2,
             shouldStop: { false })
         let candidates = before.pool.unlabelled.sorted()
         let logits = try classifier.logits(of: candidates)
@@ -155,8 +155,8 @@ import Testing
         let query = try #require(run.results[0].query)
         let engine = try LinearEngine(ResNet18(width: 1, classes: 10), run.checkpoints[0].network)
         let pool = bandedImages(count: 400, seed: 1)
-        let classifier = PoolClassifier(
-            engine: engine, assembly: BatchAssembly(pool), batchSize: 1, cycle: 1,
+        let classifier = try PoolClassifier(
+            feed: ImageFeed(pool, to: engine), batchSize: 1, cycle: 1,
             shouldStop: { false })
         let logits = try classifier.logits(of: query.picks)
         let wrong = query.picks.indices.count { position in

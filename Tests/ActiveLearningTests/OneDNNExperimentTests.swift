@@ -81,7 +81,7 @@ import Testing
         let engine = try OneDNNEngine(network, network.initialState { stream.uniform() })
         func logits(batchSize: Int) throws -> [Float] {
             try PoolClassifier(
-                engine: engine, assembly: BatchAssembly(Self.dataset.pool), batchSize: batchSize,
+                feed: ImageFeed(Self.dataset.pool, to: engine), batchSize: batchSize,
                 cycle: 1, shouldStop: { false }
             ).logits(of: Array(0..<20))
         }

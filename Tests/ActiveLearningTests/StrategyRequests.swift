@@ -33,7 +33,7 @@ struct StrategyScene {
 
     private func classifier(_ shouldStop: @escaping () -> Bool) -> PoolClassifier {
         PoolClassifier(
-            engine: engine, assembly: BatchAssembly(pool), batchSize: 16, cycle: 1,
+            feed: try! ImageFeed(pool, to: engine), batchSize: 16, cycle: 1,
             shouldStop: shouldStop)
     }
 

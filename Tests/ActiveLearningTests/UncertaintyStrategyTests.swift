@@ -30,7 +30,7 @@ import Testing
         var stream = RandomStream(seed: 0, purpose: .initialisation, cycle: 1)
         let engine = try LinearEngine(network, network.initialState { stream.uniform() })
         return PoolClassifier(
-            engine: engine, assembly: BatchAssembly(pool), batchSize: 16, cycle: 1,
+            feed: try ImageFeed(pool, to: engine), batchSize: 16, cycle: 1,
             shouldStop: { false })
     }
 

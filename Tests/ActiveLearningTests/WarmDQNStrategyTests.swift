@@ -93,8 +93,8 @@ import Testing
         let query = try #require(run.results[1].query)
         let engine = try LinearEngine(ResNet18(width: 1, classes: 10), after.network)
         let pool = bandedImages(count: 400, seed: 1)
-        let classifier = PoolClassifier(
-            engine: engine, assembly: BatchAssembly(pool), batchSize: 7, cycle: 2,
+        let classifier = try PoolClassifier(
+            feed: ImageFeed(pool, to: engine), batchSize: 7, cycle: 2,
             shouldStop: { false })
         let candidates = before.pool.unlabelled.sorted()
         let logits = try classifier.logits(of: candidates)
