@@ -71,6 +71,10 @@ let package = Package(
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
+        // What alsweep and its plug-in for libtorch agree on: a header. The plug-in beside it is built by
+        // cluster/build-torch-engine.sh.
+        .systemLibrary(name: "CTorchEngine"),
+
         // Small C functions of our own: what Swift cannot say about vectors.
         .target(name: "CProcessor"),
         .target(
@@ -95,7 +99,7 @@ let package = Package(
             "Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"], settings: numericSettings),
         library("DatasetFetch", ["Datasets", "CCurl"]),
         library(
-            "Classifier", ["COneDNN", "COpenBLAS", "CProcessor", "CWinograd"],
+            "Classifier", ["COneDNN", "COpenBLAS", "CProcessor", "CWinograd", "CTorchEngine"],
             settings: numericSettings),
         library(
             "ActiveLearning", ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"],

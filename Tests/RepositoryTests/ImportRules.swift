@@ -21,7 +21,8 @@ struct ImportRule {
         ImportRule("Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"] + standard),
         ImportRule("DatasetFetch", ["Datasets", "CCurl"] + standard),
         ImportRule(
-            "Classifier", ["COneDNN", "COpenBLAS", "CProcessor", "CWinograd"] + standard),
+            "Classifier",
+            ["COneDNN", "COpenBLAS", "CProcessor", "CWinograd", "CTorchEngine"] + standard),
         ImportRule(
             "ActiveLearning",
             ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"] + standard),
