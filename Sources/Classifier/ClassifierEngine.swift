@@ -50,6 +50,8 @@ public protocol ClassifierEngine: AnyObject {
 public enum Precision: String, Hashable, Sendable, CaseIterable {
     case float32
     case bfloat16
+    /// float32 whose products drop all but 10 bits of mantissa: on GPUs alone.
+    case tf32
 }
 
 /// An engine that shows what its last training step computed, for tests against other programs.
@@ -61,10 +63,13 @@ package protocol InspectableEngine: ClassifierEngine {
     /// every relu let through, NCHW, under the name of the batch norm before it.
     var rectifierObserver: ((_ name: String, _ output: [Float]) -> Void)? { get set }
 
-    /// Where set, the time of every kind of work is added to it.
-    var profile: Profile? { get set }
-
     /// The gradients of the last training step, without weight decay, in PyTorch's layouts and in
     /// the order of the network's trained entries.
     func gradients() throws(ClassifierError) -> [NetworkState.Tensor]
+}
+
+/// An engine that tells where its time goes.
+package protocol ProfiledEngine: ClassifierEngine {
+    /// Where set, the time of every kind of work is added to it.
+    var profile: Profile? { get set }
 }

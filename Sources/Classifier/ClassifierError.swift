@@ -10,8 +10,14 @@ public enum ClassifierError: Error, Hashable, Sendable {
     /// A state does not belong to the network it was given to.
     case state(tensor: String, problem: String)
 
-    /// The CPU or the library's version cannot execute the network as asked.
+    /// The machine or a library's version cannot execute the network as asked, or a library is missing.
     case unsupported(what: String, remedy: String)
+
+    /// A call into the plug-in for libtorch failed: which, and what the library says of it.
+    case plugIn(call: String, problem: String)
+
+    /// A GPU's memory does not suffice, which is nobody's bug: what the library says of it.
+    case outOfGPUMemory(problem: String)
 }
 
 extension ClassifierError: CustomStringConvertible {
@@ -29,6 +35,11 @@ extension ClassifierError: CustomStringConvertible {
             "tensor '\(tensor)': \(problem)"
         case .unsupported(let what, let remedy):
             "\(what)\nhint: \(remedy)"
+        case .plugIn(let call, let problem):
+            "libtorch failed in '\(call)': \(problem)"
+        case .outOfGPUMemory(let problem):
+            "the GPU's memory does not suffice: \(problem)\n"
+                + "hint: run fewer trials on it at once, or choose a smaller width or batch"
         }
     }
 }

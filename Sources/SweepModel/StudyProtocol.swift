@@ -11,18 +11,32 @@ public enum PoolTransform: String, Codable, CaseIterable, Hashable, Sendable {
 public enum EngineName: String, Codable, CaseIterable, Hashable, Sendable {
     /// Fastest on x86-64.
     case onednn
-    /// Everywhere; the oracle for the other.
+    /// Everywhere; the oracle for the others.
     case openblas
+    /// On GPUs, through PyTorch's C++ library: a plug-in.
+    case torch
 
-    /// Whether it can compute in a precision, on a CPU that can.
-    public func offers(_ precision: Precision) -> Bool { self == .onednn || precision == .float32 }
+    /// Whether it can compute in a precision, on a machine that can.
+    public func offers(_ precision: Precision) -> Bool {
+        switch (self, precision) {
+        case (_, .float32), (.torch, _), (.onednn, .bfloat16): true
+        case (.openblas, .bfloat16), (.openblas, .tf32), (.onednn, .tf32): false
+        }
+    }
+
+    /// For messages: the engines that can compute in a precision.
+    public static func offering(_ precision: Precision) -> String {
+        allCases.filter { $0.offers(precision) }.map(\.rawValue).joined(separator: " or ")
+    }
 }
 
 /// The number format of activations and weights inside the network.
 public enum Precision: String, Codable, CaseIterable, Hashable, Sendable {
     case float32
-    /// With float32 parameters, statistics and loss; needs `onednn` and a CPU with AVX-512.
+    /// With float32 parameters, statistics and loss; needs `onednn` and a CPU with AVX-512, or `torch`.
     case bfloat16
+    /// float32 that is multiplied with 10 bits of mantissa; needs `torch` and a GPU.
+    case tf32
 }
 
 /// What a sweep file or a command says of the precision.

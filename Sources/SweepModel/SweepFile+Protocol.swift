@@ -138,8 +138,9 @@ extension SweepFile {
         guard case .fixed(let precision) = setting else { return true }
         guard studyProtocol.engine.offers(precision) else {
             throw error(
-                "engine '\(studyProtocol.engine.rawValue)' computes in float32 only", at: node,
-                hint: "write precision: float32, or engine: onednn")
+                "engine '\(studyProtocol.engine.rawValue)' does not compute in \(precision.rawValue)",
+                at: node,
+                hint: "write precision: float32, or engine: \(EngineName.offering(precision))")
         }
         studyProtocol.precision = precision
         return false

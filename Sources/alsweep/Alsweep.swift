@@ -28,6 +28,7 @@ struct Alsweep: ParsableCommand {
             ExperimentCommand.self, EvaluateCommand.self,
             DataCommand.self, DoctorCommand.self, JournalCommand.self, BenchCommand.self,
             KeysCommand.self, SimulateCommand.self, TrialCommand.self,
+            ExamineTorchCommand.self,
         ])
 
     static func main() {

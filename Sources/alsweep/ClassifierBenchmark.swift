@@ -34,6 +34,10 @@ struct ClassifierBenchmark {
     private static let warmUpCount = 2
     private static let profiledCount = 3
     private static let classes = 10
+    /// Of an engine that holds images: more than fit a processor's or GPU's cache.
+    private static let heldCount = 10_000
+    private static let padding = 4
+    private static let optimizer = SGD(learningRate: 0.01, momentum: 0.9, weightDecay: 5e-4)
 
     let workload: ClassifierWorkload
 
@@ -48,6 +52,9 @@ struct ClassifierBenchmark {
         /// Of all its threads' cores, in operations a second.
         var peakFloat32: Double
         var peakBFloat16: Double
+        /// What it is called and, on a GPU, how much of its memory was taken; nil for the CPU's engines.
+        var device: String?
+        var devicePeakMemoryBytes: Int?
         var peakMemoryBytes: Int
         var profile: [ProfileEntry]
     }
@@ -62,8 +69,13 @@ struct ClassifierBenchmark {
     /// - Throws: what a child said when it could not go on.
     func run(processes: Int) throws -> ClassifierBenchmarkResult {
         var children: [BenchmarkChild] = []
-        for _ in 0..<processes { children.append(try BenchmarkChild(workload)) }
-        for child in children { try child.waitUntilReady() }
+        for _ in 0..<processes {
+            let child = try BenchmarkChild(workload)
+            // Processes that share a GPU measure its peak one after the other.
+            if workload.engine == .torch { try child.waitUntilReady() }
+            children.append(child)
+        }
+        if workload.engine != .torch { for child in children { try child.waitUntilReady() } }
         for child in children { child.start() }
         let measurements = try children.map { try $0.measurement() }
         return ClassifierBenchmarkResult(workload, measurements)
@@ -74,7 +86,7 @@ struct ClassifierBenchmark {
     func runAsChild() throws {
         let step = try makeStep()
         for _ in 0..<Self.warmUpCount { try step.run() }
-        let peaks = peaks()
+        let peaks = try peaks(step)
         writeBytes("ready\n", to: STDOUT_FILENO)
         guard readLine() != nil else { return }
 
@@ -83,7 +95,7 @@ struct ClassifierBenchmark {
         let start = clock.now
         repeat {
             try step.run()
-            images += workload.batchSize
+            images += step.imageCount
         } while clock.now - start < .seconds(workload.seconds)
         let elapsed = (clock.now - start) / .seconds(1)
 
@@ -91,15 +103,20 @@ struct ClassifierBenchmark {
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         let measurement = Measurement(
             images: images, seconds: elapsed, peakFloat32: peaks.float32,
-            peakBFloat16: peaks.bfloat16, peakMemoryBytes: usage.ru_maxrss * 1_024,
-            profile: try profile(step))
+            peakBFloat16: peaks.bfloat16, device: try step.torch?.deviceName,
+            devicePeakMemoryBytes: try step.torch?.peakMemory(),
+            peakMemoryBytes: usage.ru_maxrss * 1_024, profile: try profile(step))
         let line = String(decoding: try JSONEncoder().encode(measurement), as: UTF8.self)
         writeBytes(line + "\n", to: STDOUT_FILENO)
     }
 
     private struct Step {
-        let engine: any InspectableEngine
+        let engine: any ClassifierEngine
+        /// Images of one run.
+        let imageCount: Int
         let run: () throws -> Void
+
+        var torch: TorchEngine? { engine as? TorchEngine }
     }
 
     private func makeStep() throws -> Step {
@@ -107,23 +124,25 @@ struct ClassifierBenchmark {
         var generator = SystemRandomNumberGenerator()
         let state = network.initialState { Float.random(in: 0..<1, using: &generator) }
         let engine = try workload.engine.make(network, state, workload.precision)
+        if let holder = engine as? any ImageHoldingEngine {
+            return try makeStep(holder, &generator)
+        }
         let images = (0..<workload.batchSize * ResNet18.imageElementCount).map { _ in
             Float.random(in: -2...2, using: &generator)
         }
         switch workload.work {
         case .train:
             let labels = (0..<workload.batchSize).map { Int32($0 % Self.classes) }
-            let optimizer = SGD(learningRate: 0.01, momentum: 0.9, weightDecay: 5e-4)
-            return Step(engine: engine) {
+            return Step(engine: engine, imageCount: workload.batchSize) {
                 _ = try engine.trainStep(
-                    images: images.span, labels: labels.span, optimizer: optimizer)
+                    images: images.span, labels: labels.span, optimizer: Self.optimizer)
             }
         case .score:
             // Lives as long as this process, which does nothing else.
             let logits = UnsafeMutableBufferPointer<Float>.allocate(
                 capacity: workload.batchSize * Self.classes)
             logits.initialize(repeating: 0)
-            return Step(engine: engine) {
+            return Step(engine: engine, imageCount: workload.batchSize) {
                 var target = logits.mutableSpan
                 try engine.evaluate(
                     images: images.span, imageCount: workload.batchSize, logits: &target)
@@ -131,8 +150,53 @@ struct ClassifierBenchmark {
         }
     }
 
-    /// What the cores of all threads reach at the same time.
-    private func peaks() -> (float32: Double, bfloat16: Double) {
+    /// What a trial does: images are held by the engine, an epoch of training is begun in runs of
+    /// batches and waited for at its end, and a pool is scored in large parts.
+    private func makeStep(
+        _ holder: any ImageHoldingEngine, _ generator: inout SystemRandomNumberGenerator
+    ) throws -> Step {
+        let pixels = (0..<Self.heldCount * ResNet18.imageElementCount).map { _ in
+            UInt8.random(in: 0...255, using: &generator)
+        }
+        let values = (0..<3).flatMap { _ in (0..<256).map { Float($0) / 64 - 2 } }
+        let held = try holder.hold(
+            pixels: pixels.span, channels: ResNet18.imageChannels, values: values,
+            padding: Self.padding)
+        let batch = workload.batchSize
+        func views(_ count: Int) -> [ImageView] {
+            (0..<count).map { _ in
+                ImageView(
+                    image: Int.random(in: 0..<Self.heldCount, using: &generator),
+                    isFlipped: Bool.random(using: &generator),
+                    column: Int.random(in: 0...2 * Self.padding, using: &generator),
+                    row: Int.random(in: 0...2 * Self.padding, using: &generator))
+            }
+        }
+        switch workload.work {
+        case .train:
+            let steps = holder.batchesPerRun
+            let all = views(steps * batch)
+            let labels = all.indices.map { Int32($0 % Self.classes) }
+            return Step(engine: holder, imageCount: all.count) {
+                try holder.train(
+                    on: held, all, labels: labels, batchSize: batch, optimizer: Self.optimizer)
+                _ = try holder.losses(stepCount: steps)
+            }
+        case .score:
+            let all = views(max(batch, holder.scoredImagesPerRun))
+            return Step(engine: holder, imageCount: all.count) {
+                _ = try holder.evaluate(held, all, withFeatures: false)
+            }
+        }
+    }
+
+    /// What the cores of all threads reach at the same time, or the device of libtorch in a large product of
+    /// matrices.
+    private func peaks(_ step: Step) throws -> (float32: Double, bfloat16: Double) {
+        if let torch = step.torch {
+            let peak = try torch.matrixPeak()
+            return workload.precision == .bfloat16 ? (0, peak) : (peak, 0)
+        }
         func total(_ measure: @escaping @Sendable () -> Double) -> Double {
             let sum = Mutex(0.0)
             DispatchQueue.concurrentPerform(iterations: workload.threads) { _ in
@@ -144,13 +208,15 @@ struct ClassifierBenchmark {
         return (total { processor_peak_float32() }, total { processor_peak_bfloat16() })
     }
 
+    /// Empty where the engine does not tell where its time goes.
     private func profile(_ step: Step) throws -> [ProfileEntry] {
+        guard let engine = step.engine as? any ProfiledEngine else { return [] }
         let profile = Profile()
-        step.engine.profile = profile
+        engine.profile = profile
         let start = Profile.threadSeconds
         for _ in 0..<Self.profiledCount { try step.run() }
         let total = Profile.threadSeconds - start
-        step.engine.profile = nil
+        engine.profile = nil
         func average(_ seconds: Double) -> Double { seconds / Double(Self.profiledCount) }
         var entries = profile.labelledSeconds.map {
             ProfileEntry(

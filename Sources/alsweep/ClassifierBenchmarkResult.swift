@@ -35,20 +35,27 @@ struct ClassifierBenchmarkResult: Encodable {
     /// Of all processes.
     var imagesPerSecond: Double
     var gflops: Double
-    /// Of all processes' cores, in the precision, measured in registers just before.
+    /// In the precision, measured just before: of all processes' cores in registers, or of the device of
+    /// libtorch in a large product of matrices.
     var peakGflops: Double
     var shareOfPeak: Double
-    /// The share of a step's time that is not spent in convolutions.
-    var outsideConvolutions: Double
+    /// The share of a step's time that is not spent in convolutions; nil where the engine does not tell.
+    var outsideConvolutions: Double?
     /// The largest process's.
     var peakMemoryBytes: Int
-    /// The share of a step's time by kind of work, of the first process.
+    /// Of the engine torch: the device's name, and the memory that all processes took of a GPU.
+    var device: String?
+    var devicePeakMemoryBytes: Int?
+    /// The share of a step's time by kind of work, of the first process; empty where the engine does not
+    /// tell.
     var profile: [String: Double]
-    /// Of the first process.
+    /// Of the first process; empty where the engine does not tell.
     var layers: [Layer]
 
     enum CodingKeys: String, CodingKey {
         case schema, work, engine, precision, width, threads, processes, gflops, profile, layers
+        case device
+        case devicePeakMemoryBytes = "device_peak_memory_bytes"
         case batchSize = "batch_size"
         case imagesPerSecond = "images_per_second"
         case peakGflops = "peak_gflops"
@@ -67,14 +74,25 @@ struct ClassifierBenchmarkResult: Encodable {
         processes = measurements.count
         imagesPerSecond = measurements.reduce(0) { $0 + Double($1.images) / $1.seconds }
         gflops = imagesPerSecond * workload.operationsPerImage / 1e9
-        let peak = measurements.reduce(0) {
-            $0 + (workload.precision == .bfloat16 ? $1.peakBFloat16 : $1.peakFloat32)
+        let peaks = measurements.map {
+            workload.precision == .bfloat16 ? $0.peakBFloat16 : $0.peakFloat32
         }
+        // Each process has cores of its own; the device of libtorch is everybody's.
+        let peak = workload.engine == .torch ? peaks.max() ?? 0 : peaks.reduce(0, +)
         peakGflops = peak / 1e9
         shareOfPeak = peak > 0 ? gflops / peakGflops : 0
         peakMemoryBytes = measurements.map(\.peakMemoryBytes).max() ?? 0
 
+        device = measurements[0].device
+        let deviceMemory = measurements.compactMap(\.devicePeakMemoryBytes).reduce(0, +)
+        devicePeakMemoryBytes = deviceMemory > 0 ? deviceMemory : nil
+
         let entries = measurements[0].profile
+        guard !entries.isEmpty else {
+            profile = [:]
+            layers = []
+            return
+        }
         let total = entries.reduce(0) { $0 + $1.seconds }
         let shares = entries.reduce(into: [String: Double]()) { shares, entry in
             shares[entry.kind, default: 0] += entry.seconds / total
@@ -99,17 +117,27 @@ struct ClassifierBenchmarkResult: Encodable {
                 format: "  %.1f images/s   %.1f GFLOP/s   %@", imagesPerSecond, gflops,
                 peakGflops > 0
                     ? String(
-                        format: "%.0f %% of the %.1f that these cores reach in registers",
-                        100 * shareOfPeak, peakGflops) : "(no peak in this precision)"),
-            String(
-                format: "  %.1f %% of the time outside convolutions   %.2f GiB at most a process",
-                100 * outsideConvolutions, Double(peakMemoryBytes) / 1_073_741_824),
+                        format: "%.0f %% of the %.1f that \(peakSource)", 100 * shareOfPeak,
+                        peakGflops) : "(no peak in this precision)"),
+            "  "
+                + (outsideConvolutions.map {
+                    String(format: "%.1f %% of the time outside convolutions   ", 100 * $0)
+                } ?? "") + gibibytes(peakMemoryBytes) + " at most a process"
+                + (devicePeakMemoryBytes.map { "   " + gibibytes($0) + " of the GPU" } ?? ""),
         ]
         for (kind, share) in profile.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
             lines.append(String(format: "  %6.2f %%  %@", 100 * share, kind))
         }
-        if withLayers { lines += layerTable }
+        if withLayers, !layers.isEmpty { lines += layerTable }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var peakSource: String {
+        device.map { "\($0) reaches in a large product" } ?? "these cores reach in registers"
+    }
+
+    private func gibibytes(_ bytes: Int) -> String {
+        String(format: "%.2f GiB", Double(bytes) / 1_073_741_824)
     }
 
     private var layerTable: [String] {

@@ -21,6 +21,8 @@ struct TrialRun {
         case user(any Error)
         /// The disk is full or does not let us write.
         case disk(any Error)
+        /// The GPU's memory does not suffice.
+        case gpuMemory(any Error)
         /// Anything that another attempt, or another machine, may not meet.
         case other(any Error)
         /// This machine lacks the dataset, or has it damaged.
@@ -97,6 +99,7 @@ struct TrialRun {
             switch error {
             case .stopped: throw .stopped
             case .invalidSetting, .wrongImages, .diverged: throw .user(error)
+            case .classifier(.outOfGPUMemory): throw .gpuMemory(error)
             case .classifier: throw .other(error)
             }
         }
@@ -105,7 +108,9 @@ struct TrialRun {
     private var store: ClassifierStore? {
         classifierFolder.map { folder in
             ClassifierStore(
-                folder: folder, platform: "alsweep \(softwareVersion); \(numericPlatform())"
+                folder: folder,
+                platform:
+                    "alsweep \(softwareVersion); \(configuration.studyProtocol.engine.numericPlatform)"
             ) { error in
                 print("warning: a classifier is not shared: \(error)", to: &StandardError.stream)
             }

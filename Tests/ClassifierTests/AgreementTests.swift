@@ -23,8 +23,10 @@ struct AgreementCase: Sendable, CustomTestStringConvertible {
         ]
 }
 
-@Suite("oneDNN and OpenBLAS agree", .serialized)
+@Suite("Every engine agrees with OpenBLAS", .serialized)
 struct AgreementTests {
+    static let others = EngineKind.allCases.filter { $0 != .openBLAS }
+
     /// What one engine computed in a step.
     private struct Outcome {
         var loss = 0.0
@@ -50,9 +52,9 @@ struct AgreementTests {
         return outcome
     }
 
-    @Test("a step and the scores after it", arguments: AgreementCase.all)
-    func agreement(test: AgreementCase) throws {
-        let one = try outcome(.oneDNN, test)
+    @Test("a step and the scores after it", arguments: AgreementCase.all, others)
+    func agreement(test: AgreementCase, kind: EngineKind) throws {
+        let one = try outcome(kind, test)
         let other = try outcome(.openBLAS, test)
         #expect(abs(one.loss / other.loss - 1) < tolerance)
         #expect(deviation(one.logits, from: other.logits) < tolerance)

@@ -172,7 +172,7 @@ struct BFloat16EngineTests {
         let state = network.initialState(seed: 1)
         let batch = network.randomBatch(37, seed: 1)
         let optimizer = SGD(learningRate: 0.02, momentum: 0.9, weightDecay: 5e-4)
-        let losses = try Precision.allCases.map { precision in
+        let losses = try [Precision.float32, .bfloat16].map { precision in
             let engine = try OneDNNEngine(
                 network, state, precision, emulatingBFloat16: emulated)
             return try (0..<20).map { _ in

@@ -58,15 +58,21 @@ func deviation<Expected: BinaryFloatingPoint>(
     return worst / max(largest, Double(Float.leastNormalMagnitude))
 }
 
-/// The engines under test.
+/// The engines under test: libtorch where a plug-in is named, see `TorchPresence`.
 enum EngineKind: CaseIterable {
     case oneDNN
     case openBLAS
+    case torch
+
+    static var allCases: [EngineKind] {
+        TorchPresence.isNamed ? [.oneDNN, .openBLAS, .torch] : [.oneDNN, .openBLAS]
+    }
 
     func make(_ network: ResNet18, _ state: NetworkState) throws -> any InspectableEngine {
         switch self {
         case .oneDNN: try OneDNNEngine(network, state)
         case .openBLAS: try OpenBLASEngine(network, state)
+        case .torch: try TorchEngine(network, state)
         }
     }
 }

@@ -52,7 +52,7 @@ public final class OneDNNEngine: ClassifierEngine {
         if precision == .float32 && usingWinograd {
             numbers.winograd = WinogradKernels(for: network)
         }
-        guard Self.supports(numbers) else {
+        guard precision != .tf32, Self.supports(numbers) else {
             throw .unsupported(
                 what: "oneDNN cannot train in \(precision.rawValue) on this CPU",
                 remedy: "ask for precision float32, or let it be chosen")
@@ -109,7 +109,7 @@ extension OneDNNEngine {
 
     /// Whether this CPU and library can train in a precision, however slowly.
     public static func supports(_ precision: Precision) -> Bool {
-        supports(Numbers(precision, emulatingBFloat16: emulatesBFloat16))
+        precision != .tf32 && supports(Numbers(precision, emulatingBFloat16: emulatesBFloat16))
     }
 
     private static func supports(_ numbers: Numbers) -> Bool {
@@ -146,7 +146,7 @@ struct Numbers {
     }
 }
 
-extension OneDNNEngine: InspectableEngine {
+extension OneDNNEngine: InspectableEngine, ProfiledEngine {
     public func trainStep(
         images: Span<Float>, labels: Span<Int32>, optimizer: SGD
     ) throws(ClassifierError) -> Double {

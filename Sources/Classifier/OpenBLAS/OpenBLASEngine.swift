@@ -49,7 +49,7 @@ public final class OpenBLASEngine: ClassifierEngine {
     }
 }
 
-extension OpenBLASEngine: InspectableEngine {
+extension OpenBLASEngine: InspectableEngine, ProfiledEngine {
     public func trainStep(
         images: Span<Float>, labels: Span<Int32>, optimizer: SGD
     ) throws(ClassifierError) -> Double {

@@ -36,10 +36,10 @@ struct BenchScoreCommand: ParsableCommand {
 }
 
 struct ClassifierBenchOptions: ParsableArguments {
-    @Option(help: "The library that executes the network: onednn or openblas.")
+    @Option(help: EngineName.help)
     var engine = EngineName.onednn
 
-    @Option(help: "float32, bfloat16, or auto: the one that trains fastest here.")
+    @Option(help: PrecisionSetting.help)
     var precision = PrecisionSetting.fixed(.float32)
 
     @Option(help: "Channels of the network's first stage.")

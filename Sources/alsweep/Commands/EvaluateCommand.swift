@@ -1,3 +1,4 @@
+import ActiveLearning
 import ArgumentParser
 import Classifier
 import Datasets
@@ -19,10 +20,10 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "cifar10, cifar100 or fashionmnist.")
     var dataset: DatasetName
 
-    @Option(help: "The library that executes the network: onednn or openblas.")
+    @Option(help: EngineName.help)
     var engine = EngineName.onednn
 
-    @Option(help: "float32, bfloat16, or auto: the one that trains fastest here.")
+    @Option(help: PrecisionSetting.help)
     var precision = PrecisionSetting.fixed(.float32)
 
     @Option(help: "Only the first images of the test files.")
@@ -63,7 +64,7 @@ struct EvaluateCommand: ParsableCommand {
             folder: data, environment: ProcessInfo.processInfo.environment
         ).load(dataset, poolCount: 1, testCount: testLimit ?? dataset.fullTestCount).test
         let engine = try engine.make(network, state, precision.resolved(for: engine))
-        let scores = try score(test, engine)
+        let scores = try score(test, by: engine)
         let correct = (0..<test.count).count { image in
             let row = scores[image * network.classes..<(image + 1) * network.classes]
             // Ties go to the first class, as in the experiment.
@@ -88,22 +89,15 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     /// `(images, classes)`, row-major.
-    private func score(_ images: ImageSet, _ engine: any ClassifierEngine) throws -> [Float] {
-        let assembly = BatchAssembly(images)
-        let classes = engine.network.classes
-        let batchSize = OneDNNEngine.scoringBatch
-        var scores: [Float] = []
-        for start in stride(from: 0, to: images.count, by: batchSize) {
-            let count = min(batchSize, images.count - start)
-            var batch = [Float](repeating: 0, count: count * BatchAssembly.imageFloatCount)
-            var target = batch.mutableSpan
-            for slot in 0..<count { assembly.write(start + slot, toSlot: slot, of: &target) }
-            var logits = [Float](repeating: 0, count: count * classes)
-            var result = logits.mutableSpan
-            try engine.evaluate(images: batch.span, imageCount: count, logits: &result)
-            scores += logits
+    private func score(_ images: ImageSet, by engine: any ClassifierEngine) throws -> [Float] {
+        do throws(ExperimentError) {
+            return try ActiveLearning.logits(of: images, by: engine)
+        } catch {
+            guard case .diverged = error else { throw error }
+            throw CommandFailure(
+                "the network in \(model) gives logits that are not finite",
+                hint: "its training diverged: see its parameters for what is not a number")
         }
-        return scores
     }
 }
 

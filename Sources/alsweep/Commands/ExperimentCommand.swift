@@ -59,10 +59,10 @@ struct ExperimentCommand: ParsableCommand {
     @Option(help: "The transform of the pool: test or train.")
     var poolTransform: String?
 
-    @Option(help: "The library that executes the network: onednn or openblas.")
+    @Option(help: EngineName.help)
     var engine: String?
 
-    @Option(help: "float32, bfloat16, or auto: the one that trains fastest here.")
+    @Option(help: PrecisionSetting.help)
     var precision: String?
 
     @Flag(help: "A new network in every cycle.")
@@ -106,6 +106,8 @@ struct ExperimentCommand: ParsableCommand {
         } catch .disk(let error) {
             throw CommandFailure(explaining: error)
         } catch .data(let error) {
+            throw CommandFailure(explaining: error)
+        } catch .gpuMemory(let error) {
             throw CommandFailure(explaining: error)
         } catch .other(let error) {
             throw CommandFailure(explaining: error)

@@ -33,13 +33,16 @@ struct LaunchCommand: ParsableCommand {
     var threads = 1
 
     @Option(
-        help: "The library that executes the network, instead of the file's: onednn or openblas.")
+        help: """
+            The library that executes the network, instead of the file's: onednn, openblas, or torch, \
+            a plug-in for GPUs.
+            """)
     var engine: EngineName?
 
     @Option(
         help: """
-            float32, bfloat16, or auto: the one that trains fastest on this machine, and float32 \
-            where no worker runs here; instead of the file's. A sweep keeps the precision it began with.
+            float32, bfloat16, tf32 (on GPUs), or auto: the one that trains fastest on this machine, \
+            and float32 where no worker runs here; instead of the file's. A sweep keeps the precision it began with.
             """)
     var precision: PrecisionSetting?
 
@@ -263,8 +266,8 @@ struct LaunchCommand: ParsableCommand {
             : precision?.resolved(for: engine) ?? sweep.studyProtocol.precision
         guard engine.offers(chosen) else {
             throw CommandFailure(
-                "engine \(engine.rawValue) computes in float32 only, and not in \(chosen.rawValue)",
-                hint: "add --precision float32, or take --engine onednn",
+                "engine \(engine.rawValue) does not compute in \(chosen.rawValue)",
+                hint: "add --precision float32, or take --engine \(EngineName.offering(chosen))",
                 status: ExitStatusCode.usage)
         }
         if isAutomatic, !quiet {
@@ -281,6 +284,15 @@ struct LaunchCommand: ParsableCommand {
     /// A precision that this machine lacks is told now, and not by a worker that is refused.
     private func checkEngine(_ studyProtocol: StudyProtocol) throws {
         guard !studyProtocol.engine.isOfferedHere(studyProtocol.precision) else { return }
+        if studyProtocol.engine == .torch {
+            // What is missing altogether has its own remedy.
+            let found = try TorchExamination.here.get()
+            throw CommandFailure(
+                "engine torch cannot compute in \(studyProtocol.precision.rawValue) on this machine's "
+                    + found.device,
+                hint: "use --slots 0 with workers on machines that can, or a run of its own with "
+                    + "--new --precision float32")
+        }
         throw CommandFailure(
             "this machine cannot compute in \(studyProtocol.precision.rawValue): its CPU or its "
                 + "oneDNN lacks the instructions",

@@ -44,6 +44,8 @@ struct TrialCommand: ParsableCommand {
             try fail(.disk, error)
         } catch .data(let error) {
             try fail(.data, error)
+        } catch .gpuMemory(let error) {
+            try fail(.outOfGPUMemory, error)
         } catch .other(let error) {
             try fail(.crash, error)
         }

@@ -20,7 +20,8 @@ struct LocalExamination {
     let runs: String
 
     var findings: [Finding] {
-        [version, kernels, blas, instructions, precisions] + DatasetName.allCases.map(dataset)
+        [version, kernels, blas, instructions, torch, precisions]
+            + DatasetName.allCases.map(dataset)
             + disks + [memory, clock]
     }
 
@@ -62,6 +63,20 @@ struct LocalExamination {
             "\(cores) core\(cores == 1 ? "" : "s"), "
                 + (found.isEmpty ? "no vector instructions known" : found.joined(separator: " ")),
             remedy: "training is slow here: prefer machines with AVX2 or AVX-512")
+    }
+
+    /// Most machines need none; one that was put there should work.
+    private var torch: Finding {
+        let place = TorchLibrary.place(in: ProcessInfo.processInfo.environment)
+        guard FileManager.default.fileExists(atPath: place) else {
+            return Finding("torch", .ok, "no plug-in for GPUs in \(place)")
+        }
+        switch TorchExamination.here {
+        case .success(let found):
+            return Finding("torch", .ok, "PyTorch \(found.version) on \(found.device), by \(place)")
+        case .failure(let failure):
+            return Finding("torch", .warning, failure.message, remedy: failure.hint)
+        }
     }
 
     private var precisions: Finding {
