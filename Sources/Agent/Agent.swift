@@ -348,11 +348,18 @@ public struct Agent: Sendable {
     }
 
     /// A trial that lacked memory on a GPU that it had to itself is too large for it; on one that it
-    /// shared it is tried again.
+    /// shared it is tried again. Of GPUs that were not given to this worker it knows nothing: there it is
+    /// a failure like another, or the trial would be tried again for ever.
     private mutating func failure(
         _ kind: FailureKind, _ message: String, of lease: Lease, at now: Int64
     ) -> ReportContent {
-        guard kind == .outOfGPUMemory, let gpu = gpuSlots?.lackMemory(lease, at: now) else {
+        guard kind == .outOfGPUMemory else { return .failed(kind: kind, message: message) }
+        guard gpuSlots != nil else {
+            return .failed(
+                kind: .outOfMemory,
+                message: "\(message); a worker with --gpus looks at a GPU's memory before")
+        }
+        guard let gpu = gpuSlots?.lackMemory(lease, at: now) else {
             return .failed(kind: kind, message: message)
         }
         let size = gpu.memoryTotalMiB.map { " with its \($0) MiB" } ?? ""

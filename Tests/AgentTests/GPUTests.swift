@@ -19,13 +19,15 @@ private struct Scene {
     private var gpus: [GPU]
     private var trials = 0
 
-    init(gpus: [GPU] = [gpu(0), gpu(1)], slotsPerGPU: Int = 2, memoryMiB: Int? = nil) {
-        self.gpus = gpus
-        let options = GPUOptions(
-            gpus: gpus, slotsPerGPU: slotsPerGPU, memoryPerTrialMiB: memoryMiB)
+    /// - Parameter gpus: nil is a worker to which none were given.
+    init(gpus: [GPU]? = [gpu(0), gpu(1)], slotsPerGPU: Int = 2, memoryMiB: Int? = nil) {
+        self.gpus = gpus ?? []
+        let options = gpus.map {
+            GPUOptions(gpus: $0, slotsPerGPU: slotsPerGPU, memoryPerTrialMiB: memoryMiB)
+        }
         agent = Agent(
             options: Agent.Options(
-                host: "h", slots: options.slots, softwareVersion: "1", offers: [],
+                host: "h", slots: options?.slots ?? 2, softwareVersion: "1", offers: [],
                 leavesWithCoordinator: false, connectDelayMs: 60_000, idleExitMs: 600_000,
                 gpus: options), at: 0)
         handle(.ticked)
@@ -218,6 +220,20 @@ func alone() {
     scene.end(lease)
     scene.beat()
     #expect(scene.loads?.map(\.slots) == [2], "another trial may be smaller")
+}
+
+@Test(
+    "a worker without GPUs of its own takes a lack of their memory for a failure, which is counted")
+func notGiven() {
+    var scene = Scene(gpus: nil)
+    let lease = scene.assign()
+    scene.lackMemory(lease)
+    #expect(
+        scene.reported == [
+            .failed(
+                kind: .outOfMemory,
+                message: "no memory; a worker with --gpus looks at a GPU's memory before")
+        ])
 }
 
 @Test("a GPU on which others leave no room for one trial rests, longer each time")
