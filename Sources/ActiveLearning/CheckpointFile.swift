@@ -47,6 +47,8 @@ private enum MetadataKey {
     static let optimizerSteps = "q_optimizer_steps"
     static let bufferHead = "buffer_head"
     static let auc = "auc"
+    /// Only of a trial that has changed its engine.
+    static let switches = "engine_switches"
 }
 
 extension ExperimentCheckpoint {
@@ -61,6 +63,7 @@ extension ExperimentCheckpoint {
             MetadataKey.configuration: json(configuration),
             MetadataKey.results: json(results),
         ]
+        if !switches.isEmpty { metadata[MetadataKey.switches] = json(switches) }
         switch strategy {
         case .random(let generator):
             tensors.append(
@@ -93,12 +96,21 @@ extension ExperimentCheckpoint {
     }
 
     /// Reads a checkpoint back and checks that it is whole and belongs to this configuration.
+    ///
+    /// - Parameter switchingEngine: whether the configuration's engine and precision may be others than
+    ///   those that wrote it; the checkpoint then says so.
     public init(
-        contentsOf path: String, for configuration: TrialConfiguration
+        contentsOf path: String, for configuration: TrialConfiguration,
+        switchingEngine: Bool = false
     ) throws(CheckpointError) {
         let file = try SealedTensors(path: path, format: checkpointFormat)
         let written: TrialConfiguration = try file.value(MetadataKey.configuration)
-        guard written == configuration else {
+        var comparable = written
+        if switchingEngine {
+            comparable.studyProtocol.engine = configuration.studyProtocol.engine
+            comparable.studyProtocol.precision = configuration.studyProtocol.precision
+        }
+        guard comparable == configuration else {
             throw .otherConfiguration(
                 path: path, differences: differences(written, configuration))
         }
@@ -111,8 +123,18 @@ extension ExperimentCheckpoint {
         guard results.map(\.cycle) == Array(1...max(1, results.count)),
             results.count <= configuration.studyProtocol.cycles
         else { throw file.damaged("its results are not those of the first cycles") }
+        var switches: [EngineSwitch] = []
+        if file.metadata[MetadataKey.switches] != nil {
+            switches = try file.value(MetadataKey.switches)
+        }
+        if written != configuration {
+            switches.append(
+                EngineSwitch(
+                    cycle: results.count, engine: written.studyProtocol.engine,
+                    precision: written.studyProtocol.precision))
+        }
         self.init(
-            configuration: configuration, results: results,
+            configuration: configuration, results: results, switches: switches,
             network: try file.network(
                 ResNet18(
                     width: configuration.studyProtocol.width,

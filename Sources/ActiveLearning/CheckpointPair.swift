@@ -36,12 +36,16 @@ public struct CheckpointPair: Sendable {
 
     /// Reads the newest that is whole. A newer one that is not is put aside, so that it does not take
     /// the place of the earlier one later.
-    public func read(for configuration: TrialConfiguration) -> Found {
+    ///
+    /// - Parameter switchingEngine: as in `ExperimentCheckpoint`.
+    public func read(
+        for configuration: TrialConfiguration, switchingEngine: Bool = false
+    ) -> Found {
         var errors: [CheckpointError] = []
         for place in [path, earlierPath] where FileManager.default.fileExists(atPath: place) {
             do throws(CheckpointError) {
                 let checkpoint = try ExperimentCheckpoint(
-                    contentsOf: place, for: configuration)
+                    contentsOf: place, for: configuration, switchingEngine: switchingEngine)
                 if place == earlierPath, !errors.isEmpty { rename(path, damagedPath) }
                 return Found(checkpoint: checkpoint, errors: errors)
             } catch {

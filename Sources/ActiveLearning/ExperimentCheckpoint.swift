@@ -9,17 +9,37 @@ public struct ExperimentCheckpoint: Hashable, Sendable {
     /// Parameters and running statistics after the last finished cycle.
     public let network: NetworkState
 
+    /// Where the trial went on with another engine or precision, in order; empty in almost every trial.
+    public let switches: [EngineSwitch]
+
     let pool: LabelledPool
     let strategy: StrategyState
 
     init(
-        configuration: TrialConfiguration, results: [CycleResult], network: NetworkState,
-        pool: LabelledPool, strategy: StrategyState
+        configuration: TrialConfiguration, results: [CycleResult], switches: [EngineSwitch] = [],
+        network: NetworkState, pool: LabelledPool, strategy: StrategyState
     ) {
         self.configuration = configuration
         self.results = results
+        self.switches = switches
         self.network = network
         self.pool = pool
         self.strategy = strategy
+    }
+}
+
+/// That a trial's cycles up to one were computed by another engine, or in another precision, than those
+/// after it: its numbers are then nobody else's.
+public struct EngineSwitch: Codable, Hashable, Sendable {
+    /// The last one before.
+    public var cycle: Int
+    /// What computed it.
+    public var engine: EngineName
+    public var precision: SweepModel.Precision
+
+    public init(cycle: Int, engine: EngineName, precision: SweepModel.Precision) {
+        self.cycle = cycle
+        self.engine = engine
+        self.precision = precision
     }
 }

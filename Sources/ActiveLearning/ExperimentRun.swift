@@ -14,6 +14,10 @@ struct ExperimentRun {
     private var pool: LabelledPool
     private var strategy: any QueryStrategy
     private var results: [CycleResult]
+    private let switches: [EngineSwitch]
+    /// nil where classifiers are not shared, and for a trial of two engines, whose classifiers are
+    /// nobody else's.
+    private let store: ClassifierStore?
     /// What the next training builds on.
     private var key: ClassifierKey
 
@@ -27,6 +31,8 @@ struct ExperimentRun {
         testFeed = try ImageFeed(experiment.test, to: engine)
         self.observer = observer
         let configuration = experiment.configuration
+        switches = checkpoint?.switches ?? []
+        store = switches.isEmpty ? experiment.store : nil
         if let checkpoint {
             pool = checkpoint.pool
             strategy = configuration.strategy(from: checkpoint.strategy)
@@ -39,7 +45,7 @@ struct ExperimentRun {
             strategy = configuration.strategy(drawingFrom: generator)
             results = []
         }
-        key = ClassifierKey(configuration, platform: experiment.store?.platform ?? "")
+        key = ClassifierKey(configuration, platform: store?.platform ?? "")
         for result in results { key.append(labelledSet: result.labelledDigest) }
     }
 
@@ -49,8 +55,8 @@ struct ExperimentRun {
     /// The state after the last finished cycle.
     func checkpoint() throws(ExperimentError) -> ExperimentCheckpoint {
         ExperimentCheckpoint(
-            configuration: configuration, results: results, network: try networkState(),
-            pool: pool, strategy: strategy.state)
+            configuration: configuration, results: results, switches: switches,
+            network: try networkState(), pool: pool, strategy: strategy.state)
     }
 
     /// Trains, evaluates and buys labels.
@@ -71,7 +77,7 @@ struct ExperimentRun {
             if let shared { (shared.correct, shared.testLoss) } else { try evaluate(cycle: cycle) }
         let network = try networkState()
         if shared == nil, cycle <= ClassifierStore.sharedCycleCount {
-            experiment.store?.save(
+            store?.save(
                 TrainedClassifier(
                     network: network, trainLoss: trainLoss, correct: correct, testLoss: testLoss),
                 as: key)
@@ -93,7 +99,7 @@ struct ExperimentRun {
 
     /// Loads the classifier that another trial with the same labelled sets has trained, if any.
     private func takeClassifier() throws(ExperimentError) -> TrainedClassifier? {
-        guard let found = experiment.store?.classifier(key, network: experiment.network) else {
+        guard let found = store?.classifier(key, network: experiment.network) else {
             return nil
         }
         do {

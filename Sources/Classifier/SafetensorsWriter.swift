@@ -84,12 +84,17 @@ extension NetworkState {
     private static let classesKey = "classes"
 
     /// Writes the state under PyTorch's names, with the network's width and classes as metadata.
-    public func write(_ network: ResNet18, to path: String) throws(ClassifierError) {
+    ///
+    /// - Parameter remarks: more metadata.
+    public func write(
+        _ network: ResNet18, remarks: [String: String] = [:], to path: String
+    ) throws(ClassifierError) {
         try check(against: network)
+        let metadata = [
+            Self.widthKey: "\(network.width)", Self.classesKey: "\(network.classes)",
+        ]
         try Safetensors.write(
-            tensors,
-            metadata: [Self.widthKey: "\(network.width)", Self.classesKey: "\(network.classes)"],
-            to: path)
+            tensors, metadata: metadata.merging(remarks) { known, _ in known }, to: path)
     }
 
     /// Reads a network that this program or PyTorch wrote: the tensors of a ResNet-18's

@@ -15,6 +15,8 @@ struct TrialRun {
     var modelPath: String?
     /// nil shares no classifiers with other trials.
     var classifierFolder: String?
+    /// Whether a checkpoint that another engine or precision wrote is taken up.
+    var switchesEngine = false
 
     enum Failure: Error {
         /// The configuration cannot work: another attempt would fail in the same way.
@@ -31,12 +33,15 @@ struct TrialRun {
         case stopped
     }
 
+    /// - Parameter onSwitches: told where a checkpoint says that the trial has changed its engine.
     /// - Returns: the model file's SHA-256, if there is one.
     func run(
+        onSwitches: ([EngineSwitch]) -> Void = { _ in },
         onCycle: @escaping (CycleResult) -> Void, onEpoch: @escaping (EpochProgress) -> Void,
         shouldStop: @escaping () -> Bool
     ) throws(Failure) -> String? {
         let checkpoint = checkpoint()
+        if let checkpoint, !checkpoint.switches.isEmpty { onSwitches(checkpoint.switches) }
         for result in checkpoint?.results ?? [] { onCycle(result) }
         var storageError: (any Error)?
         let observer = ExperimentObserver(
@@ -57,7 +62,9 @@ struct TrialRun {
     }
 
     private func checkpoint() -> ExperimentCheckpoint? {
-        guard let found = checkpoints?.read(for: configuration) else { return nil }
+        guard
+            let found = checkpoints?.read(for: configuration, switchingEngine: switchesEngine)
+        else { return nil }
         // What was in it can be computed again, with the same numbers.
         let done = found.checkpoint?.results.count ?? 0
         for error in found.errors {
@@ -66,6 +73,12 @@ struct TrialRun {
         }
         if found.errors.isEmpty, found.checkpoint != nil {
             print("going on after cycle \(done)", to: &StandardError.stream)
+        }
+        if let change = found.checkpoint?.switches.last {
+            print(
+                "warning: the cycles up to \(change.cycle) were computed by engine "
+                    + "\(change.engine.rawValue) in \(change.precision.rawValue); the trial's numbers are "
+                    + "those of no engine alone", to: &StandardError.stream)
         }
         return found.checkpoint
     }
@@ -122,11 +135,24 @@ struct TrialRun {
         let network = ResNet18(
             width: configuration.studyProtocol.width, classes: configuration.dataset.classCount)
         do {
-            try final.network.write(network, to: modelPath)
+            try final.network.write(network, remarks: final.remarks, to: modelPath)
             checkpoints?.removeEarlier()
             return try Digest(ofFile: modelPath, algorithm: .sha256).hexadecimal
         } catch {
             throw .disk(error)
         }
+    }
+}
+
+extension ExperimentCheckpoint {
+    /// For the model file: which engines it is of, if of more than one.
+    fileprivate var remarks: [String: String] {
+        guard !switches.isEmpty else { return [:] }
+        let study = configuration.studyProtocol
+        let parts = switches.map {
+            "\($0.engine.rawValue) \($0.precision.rawValue) to cycle \($0.cycle)"
+        }
+        let last = "\(study.engine.rawValue) \(study.precision.rawValue)"
+        return ["engines": (parts + [last]).joined(separator: ", ")]
     }
 }

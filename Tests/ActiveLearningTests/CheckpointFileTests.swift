@@ -74,6 +74,50 @@ import Testing
         }
     }
 
+    @Test("a checkpoint of another engine is taken up only where that is asked for, and says so")
+    func otherEngine() throws {
+        let configuration = smallConfiguration(.random)
+        let run = try RecordedRun(configuration)
+        var other = configuration
+        other.studyProtocol.engine = .torch
+        other.studyProtocol.precision = .bfloat16
+        try withFile { path in
+            try run.checkpoints[1].write(to: path)
+            let differences = [
+                "engine is onednn, here torch", "precision is float32, here bfloat16",
+            ]
+            #expect(
+                throws: CheckpointError.otherConfiguration(path: path, differences: differences)
+            ) {
+                try ExperimentCheckpoint(contentsOf: path, for: other)
+            }
+            let taken = try ExperimentCheckpoint(
+                contentsOf: path, for: other, switchingEngine: true)
+            let mark = EngineSwitch(cycle: 2, engine: .onednn, precision: .float32)
+            #expect(taken.switches == [mark] && taken.configuration == other)
+            #expect(taken.network == run.checkpoints[1].network)
+
+            // The mark stays, also where the trial goes back.
+            let resumed = try RecordedRun(other, from: taken)
+            #expect(resumed.checkpoints.allSatisfy { $0.switches == [mark] })
+            try resumed.checkpoints[0].write(to: path)
+            let again = try ExperimentCheckpoint(contentsOf: path, for: other)
+            #expect(again == resumed.checkpoints[0])
+            let back = try ExperimentCheckpoint(
+                contentsOf: path, for: configuration, switchingEngine: true)
+            #expect(
+                back.switches == [
+                    mark, EngineSwitch(cycle: 3, engine: .torch, precision: .bfloat16),
+                ])
+
+            // Nothing else may differ.
+            other.seed = 7
+            #expect(throws: CheckpointError.self) {
+                try ExperimentCheckpoint(contentsOf: path, for: other, switchingEngine: true)
+            }
+        }
+    }
+
     @Test("a flipped bit anywhere and a file cut short are refused")
     func damage() throws {
         let configuration = smallConfiguration(.dqn(gradientSteps: 5))

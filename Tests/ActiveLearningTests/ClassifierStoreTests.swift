@@ -45,6 +45,26 @@ import Testing
         }
     }
 
+    @Test("a trial that has changed its engine takes and gives no classifiers")
+    func switchedEngine() throws {
+        let configuration = smallConfiguration(.random)
+        var other = configuration
+        other.studyProtocol.engine = .openblas
+        try withFolder { folder in
+            let checkpoint = try RecordedRun(configuration).checkpoints[0]
+            let path = folder + ".checkpoint"
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            try checkpoint.write(to: path)
+            let taken = try ExperimentCheckpoint(
+                contentsOf: path, for: other, switchingEngine: true)
+            let run = try RecordedRun(other, from: taken, store: store(folder))
+            #expect(run.results.count == 4)
+            #expect(!FileManager.default.fileExists(atPath: folder))
+            _ = try RecordedRun(other, from: checkpoint.of(other), store: store(folder))
+            #expect(try files(folder).count == 1, "without a change cycle 2 is kept")
+        }
+    }
+
     @Test("results are the same bit for bit, for every strategy", arguments: allStrategies)
     func equality(_ strategy: Strategy) throws {
         try withFolder { folder in
@@ -173,4 +193,13 @@ import Testing
 
 extension [RecordedRun] {
     fileprivate var joinedResults: [CycleResult] { flatMap(\.results) }
+}
+
+extension ExperimentCheckpoint {
+    /// As if another configuration had led to it.
+    fileprivate func of(_ configuration: TrialConfiguration) -> ExperimentCheckpoint {
+        ExperimentCheckpoint(
+            configuration: configuration, results: results, network: network,
+            pool: pool, strategy: strategy)
+    }
 }

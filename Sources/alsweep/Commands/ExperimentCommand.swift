@@ -65,6 +65,13 @@ struct ExperimentCommand: ParsableCommand {
     @Option(help: PrecisionSetting.help)
     var precision: String?
 
+    @Flag(
+        help: """
+            Go on also from a checkpoint in --output that another engine or precision wrote. The numbers \
+            are then those of no engine alone, and checkpoint, model and output say so.
+            """)
+    var switchEngine = false
+
     @Flag(help: "A new network in every cycle.")
     var reset = false
 
@@ -89,10 +96,12 @@ struct ExperimentCommand: ParsableCommand {
             configuration: configuration, dataFolder: data,
             checkpointPath: output.map { "\($0)/\(configuration.id).checkpoint.safetensors" },
             modelPath: output.map { "\($0)/\(configuration.id).safetensors" },
-            classifierFolder: output.map { "\($0)/classifiers" })
+            classifierFolder: output.map { "\($0)/classifiers" }, switchesEngine: switchEngine)
         var results: [CycleResult] = []
+        var switches: [EngineSwitch]?
         do {
             _ = try run.run(
+                onSwitches: { switches = $0 },
                 onCycle: { result in
                     results.append(result)
                     show(result, of: configuration)
@@ -113,7 +122,9 @@ struct ExperimentCommand: ParsableCommand {
             throw CommandFailure(explaining: error)
         }
         if outputMode == .json {
-            try printJSON(ExperimentOutput(configuration: configuration, cycles: results))
+            try printJSON(
+                ExperimentOutput(
+                    configuration: configuration, engineSwitches: switches, cycles: results))
         }
         if let path = run.modelPath { print("Model: \(path)", to: &StandardError.stream) }
     }
@@ -202,5 +213,12 @@ struct ExperimentCommand: ParsableCommand {
 private struct ExperimentOutput: Encodable {
     var schema = 1
     var configuration: TrialConfiguration
+    /// Where cycles were computed by another engine; nil in almost every trial.
+    var engineSwitches: [EngineSwitch]?
     var cycles: [CycleResult]
+
+    enum CodingKeys: String, CodingKey {
+        case schema, configuration, cycles
+        case engineSwitches = "engine_switches"
+    }
 }
