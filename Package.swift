@@ -138,6 +138,8 @@ let package = Package(
 
         // Damage from a seed, for the readers of what comes from elsewhere.
         .target(name: "Fuzzing", path: "Tests/Fuzzing", swiftSettings: swiftSettings),
+        // Small libraries in the place of the plug-in for libtorch.
+        .target(name: "FakePlugIn", path: "Tests/FakePlugIn", swiftSettings: swiftSettings),
         tests("JSONText", ["JSONText", "Fuzzing"]),
         tests("SweepModel", ["SweepModel", "Fuzzing"]),
         tests("Wire", ["Wire", "JSONText", "SweepModel", "Fuzzing"]),
@@ -153,7 +155,7 @@ let package = Package(
             settings: numericSettings),
         tests("DatasetFetch", ["DatasetFetch", "Datasets", "Digests", "SweepModel", "TestServer"]),
         tests(
-            "Classifier", ["Classifier", "CWinograd", "Fuzzing"], fixtures: true,
+            "Classifier", ["Classifier", "CWinograd", "Fuzzing", "FakePlugIn"], fixtures: true,
             settings: numericSettings),
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],
@@ -177,6 +179,9 @@ let package = Package(
         tests("Repository", []),
         tests(
             "Acceptance",
-            ["ChildProcess", "TestServer", "Transport", "Wire", "SweepModel", "alsweep", yams]),
+            [
+                "ChildProcess", "TestServer", "Transport", "Wire", "SweepModel", "FakePlugIn",
+                "alsweep", yams,
+            ]),
     ]
 )

@@ -1,3 +1,4 @@
+import FakePlugIn
 import Foundation
 import Testing
 
@@ -131,64 +132,9 @@ struct TorchLibraryTests {
     }
 }
 
-/// A file in the plug-in's place, removed with this value.
-final class FakePlugIn {
-    let path: String
-
-    /// The first of the usual compilers that is there.
-    static let compiler = ["cc", "clang", "gcc"].lazy.compactMap { name in
-        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-            .map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
-    }.first
-
-    private static let header = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("Sources/CTorchEngine/include").path
-
-    init(bytes: String) throws {
-        path = NSTemporaryDirectory() + "/alsweep-torch-\(UUID().uuidString).so"
-        try bytes.write(toFile: path, atomically: false, encoding: .utf8)
-    }
-
-    /// - Parameter source: in C.
-    init(source: String) throws {
-        path = NSTemporaryDirectory() + "/alsweep-torch-\(UUID().uuidString).so"
-        let sourcePath = path + ".c"
-        try source.write(toFile: sourcePath, atomically: false, encoding: .utf8)
-        defer { try? FileManager.default.removeItem(atPath: sourcePath) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(Self.compiler))
-        process.arguments = [
-            "-shared", "-fPIC", "-I", Self.header, sourcePath, "-o", path,
-        ]
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "the compiler's words stand above")
-    }
-
-    /// One of this version of the interface, in which nothing but `create` is there, and fails.
-    convenience init(torchVersion: String = "9.9.9", createStatus: Int = 1) throws {
-        try self.init(
-            source: """
-                #include "alsweep_torch.h"
-                static const char *last_error(void) { return "the reason"; }
-                static int32_t create(const alsweep_torch_setup *setup, alsweep_torch_engine **engine) {
-                    return \(createStatus);
-                }
-                static const alsweep_torch_interface interface = {
-                    .version = ALSWEEP_TORCH_VERSION, .torch_version = "\(torchVersion)",
-                    .last_error = last_error, .create = create,
-                };
-                const alsweep_torch_interface *alsweep_torch(void) { return &interface; }
-                """)
-    }
-
+extension FakePlugIn {
     /// What is loaded stays when the file is removed.
-    func load() throws -> TorchLibrary {
+    fileprivate func load() throws -> TorchLibrary {
         try withExtendedLifetime(self) { try TorchLibrary(path: path) }
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
     }
 }
