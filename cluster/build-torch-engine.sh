@@ -76,8 +76,12 @@ folder=$(fact folder)
         "install it from a wheel: $python -m pip install torch"
 
 if [ -z "$output" ]; then
-    output=$root/.build/release/alsweep-torch.so
-    if [ -x "$root/bin/alsweep" ]; then output=$root/bin/alsweep-torch.so; fi
+    for place in "$root/.build/release" "$root/bin"; do
+        if [ -x "$place/alsweep" ]; then output=$place/alsweep-torch.so; fi
+    done
+    [ -n "$output" ] ||
+        fail "there is no alsweep in $root/.build/release or $root/bin to put the plug-in beside" \
+            "swift build -c release --product alsweep, or name a file: --output FILE"
 fi
 
 # PyTorch's headers ask for C++20 from some version on; older ones were made for C++17.
@@ -105,12 +109,17 @@ if [ -n "$cuda" ] && [ -z "$cpu_only" ]; then
     }
     # CUDA 13's wheels keep the headers in crt/ apart, CUDA 12's among the compiler's.
     case $cuda in
-    12.*) wheels="nvidia-cuda-runtime-cu12==$cuda.* nvidia-cuda-nvcc-cu12==$cuda.*" ;;
+    12.*)
+        wheels="nvidia-cuda-runtime-cu12==$cuda.* nvidia-cuda-nvcc-cu12==$cuda.*"
+        wheels+=" nvidia-cuda-cccl-cu12==$cuda.*"
+        ;;
     *) wheels="nvidia-cuda-runtime==$cuda.* nvidia-cuda-crt==$cuda.*" ;;
     esac
     hint="$python -m pip install $wheels, or set CUDA_HOME to a CUDA $cuda toolkit; "
     hint+="--cpu-only leaves GPUs out"
-    for header in cuda_runtime_api.h cublas_v2.h crt/host_config.h; do
+    headers=(cuda_runtime_api.h cublas_v2.h crt/host_config.h)
+    case $cuda in 12.*) headers+=(nv/target) ;; esac
+    for header in "${headers[@]}"; do
         has_header "$header" ||
             fail "PyTorch $version computes on GPUs, but CUDA's header $header is missing" "$hint"
     done

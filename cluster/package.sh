@@ -45,6 +45,11 @@ done > "$root/LIBRARIES"
 cp -r sweeps README.md "$root/"
 cp cluster/*.yaml "$root/cluster/"
 cp -r cluster/systemd "$root/cluster/"
+# Where there are GPUs the plug-in for them is built, against that machine's PyTorch.
+cp cluster/build-torch-engine.sh "$root/cluster/"
+mkdir -p "$root/Sources/CTorchEngine" "$root/docs"
+cp -r Sources/CTorchEngine/include Sources/CTorchEngine/plugin "$root/Sources/CTorchEngine/"
+cp docs/gpu.md "$root/docs/"
 (cd "$root" && find . -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum > SHA256SUMS)
 
 # The program finds its libraries beside itself, and nowhere else.
