@@ -87,7 +87,7 @@ void Engine::train(
         const auto length = std::min(batch, count - first);
         const auto part_views = all_views.narrow(0, first, length);
         const auto part_labels = all_labels.narrow(0, first, length);
-        if (length < batch || !device_.records_steps()) {
+        if (length < batch) {
             keep(step(images.batch(part_views), part_labels, {}));
             continue;
         }
