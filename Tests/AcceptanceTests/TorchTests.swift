@@ -157,7 +157,8 @@ extension Acceptance {
                 "experiment", "--dataset", "fashionmnist", "--strategy", "random", "--seed", "3",
                 "--width", "8", "--epochs", "2", "--cycles", "\(cycles)", "--initial", "60",
                 "--addendum", "40", "--pool-limit", "200", "--test-limit", "300", "--batch-size",
-                "25", "--learning-rate", "0.05", "--output-mode", "json", "--output", "out",
+                "25", "--learning-rate", "0.05", "--threads", "1", "--output-mode", "json",
+                "--output", "out",
                 "--engine", engine,
             ]
         }
