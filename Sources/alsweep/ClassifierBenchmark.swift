@@ -155,8 +155,22 @@ struct ClassifierBenchmark {
     private func makeStep(
         _ holder: any ImageHoldingEngine, _ generator: inout SystemRandomNumberGenerator
     ) throws -> Step {
-        let pixels = (0..<Self.heldCount * ResNet18.imageElementCount).map { _ in
-            UInt8.random(in: 0...255, using: &generator)
+        var pixels = [UInt8](repeating: 0, count: Self.heldCount * ResNet18.imageElementCount)
+        // A draw for every eight bytes of the first image's size; the others are it, shifted.
+        for start in stride(from: 0, to: ResNet18.imageElementCount, by: 8) {
+            let word = generator.next()
+            for byte in 0..<8 {
+                pixels[start + byte] = UInt8(truncatingIfNeeded: word >> (8 * byte))
+            }
+        }
+        pixels.withUnsafeMutableBytes { all in
+            let length = ResNet18.imageElementCount
+            for image in 1..<Self.heldCount {
+                let shift = image * 7 % length
+                let target = all.baseAddress! + image * length
+                target.copyMemory(from: all.baseAddress! + shift, byteCount: length - shift)
+                (target + length - shift).copyMemory(from: all.baseAddress!, byteCount: shift)
+            }
         }
         let values = (0..<3).flatMap { _ in (0..<256).map { Float($0) / 64 - 2 } }
         let held = try holder.hold(
