@@ -47,14 +47,14 @@ import Testing
     func sharedCycles() throws {
         let random = try run(configuration(.random))
         let few = try run(configuration(.dqn(gradientSteps: 10)))
-        let many = try run(configuration(.dqn(gradientSteps: 20)))
+        let many = try run(configuration(.dqn(gradientSteps: 200)))
         let results = [random, few, many].map { $0[2].results }
         for result in results { #expect(result[0].measured == results[0][0].measured) }
         #expect(results[1][1].measured == results[2][1].measured)
         #expect(results[0][1].weightsDigest != results[1][1].weightsDigest)
         #expect(Set(results.map { $0[2].weightsDigest }).count == 3)
 
-        let resumed = try run(configuration(.dqn(gradientSteps: 20)), from: many[0])
+        let resumed = try run(configuration(.dqn(gradientSteps: 200)), from: many[0])
         #expect(resumed.count == 2)
         #expect(zip(resumed[1].results, many[2].results).allSatisfy { $0.agrees(with: $1) })
         #expect(resumed[1].network == many[2].network)
