@@ -121,4 +121,17 @@ import Testing
                 relativeDifference(one, Array(values[row * 2..<row * 2 + 2]), scale: 1e-2) < 1e-5)
         }
     }
+
+    @Test("equal states have equal Q but for rounding, wherever they stand", arguments: [1, 7, 33])
+    func equalStates(count: Int) throws {
+        let vectors = try Vectors(#require(FixtureFiles.qNetworkNames.first))
+        let network = try vectors.network("final")
+        let state = Array(vectors.transitions.states[..<vectors.stateLength])
+        let copies = (0..<count).flatMap { _ in state }
+        let alone = network.values(of: state.span)
+        let values = network.values(of: copies.span)
+        // OpenBLAS's kernels for AVX-512 round equal rows apart, by their place.
+        let expected = (0..<count).flatMap { _ in alone }
+        #expect(relativeDifference(values, expected, scale: 1e-2) < 1e-5)
+    }
 }

@@ -138,6 +138,27 @@ struct NativeBFloat16Tests {
     }
 }
 
+/// Holds a new engine in bfloat16 against PyTorch's first step in float64, and its scores against those
+/// after the third.
+func expectFirstStep(
+    of engine: some InspectableEngine, near oracle: OracleVectors
+) throws {
+    #expect(try engine.state() == oracle.state("initial"), "master weights are not rounded")
+    let loss = try engine.trainStep(oracle.images, oracle.labels, oracle.optimizer)
+    #expect(abs(loss / Double(try oracle.file.floats("losses")[0]) - 1) < 0.02)
+    let logits = try oracle.file.floats("train_logits")
+    #expect(deviation(engine.trainingLogits, from: logits) < 0.06)
+    // Rounding is seen: float32 agrees to 1e-4.
+    #expect(deviation(engine.trainingLogits, from: logits) > 0.001)
+    for tensor in try engine.state().tensors where tensor.name.contains("running_") {
+        let expected = try oracle.file.floats("after1." + tensor.name)
+        #expect(deviation(tensor.floats!, from: expected) < 0.05, "\(tensor.name)")
+    }
+    try engine.load(oracle.state("after3"))
+    let scores = try oracle.file.floats("eval_logits_after3")
+    #expect(deviation(try engine.logits(oracle.images), from: scores) < 0.06)
+}
+
 /// bfloat16 keeps 8 bits, so the bounds are wide: a NumPy float32 network whose activations,
 /// their gradients and weights are rounded to bfloat16 deviates from PyTorch's vectors by 1.6 %
 /// in the logits of the first step, 0.8 % in the running statistics and 3 % in the third loss.
@@ -150,20 +171,7 @@ struct BFloat16EngineTests {
         let oracle = try OracleVectors()
         let engine = try OneDNNEngine(
             oracle.network, oracle.state("initial"), .bfloat16, emulatingBFloat16: emulated)
-        #expect(try engine.state() == oracle.state("initial"), "master weights are not rounded")
-        let loss = try engine.trainStep(oracle.images, oracle.labels, oracle.optimizer)
-        #expect(abs(loss / Double(try oracle.file.floats("losses")[0]) - 1) < 0.02)
-        let logits = try oracle.file.floats("train_logits")
-        #expect(deviation(engine.trainingLogits, from: logits) < 0.06)
-        // Rounding is seen: float32 agrees to 1e-4.
-        #expect(deviation(engine.trainingLogits, from: logits) > 0.001)
-        for tensor in try engine.state().tensors where tensor.name.contains("running_") {
-            let expected = try oracle.file.floats("after1." + tensor.name)
-            #expect(deviation(tensor.floats!, from: expected) < 0.05, "\(tensor.name)")
-        }
-        try engine.load(oracle.state("after3"))
-        let scores = try oracle.file.floats("eval_logits_after3")
-        #expect(deviation(try engine.logits(oracle.images), from: scores) < 0.06)
+        try expectFirstStep(of: engine, near: oracle)
     }
 
     @Test("twenty steps reduce the loss as float32 does", arguments: emulations)
