@@ -124,6 +124,12 @@ static inline int onednn_has_native_bfloat16(void) {
         == dnnl_cpu_isa_avx512_core_bf16;
 }
 
+/// Whether the CPU multiplies bfloat16 in tiles (AMX), many times as fast as in vectors.
+static inline int onednn_has_tiles(void) {
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx)
+        == dnnl_cpu_isa_avx512_core_amx;
+}
+
 static inline int onednn_layout_equal(onednn_layout a, onednn_layout b) {
     return dnnl_memory_desc_equal(onednn_read(a), onednn_read(b));
 }

@@ -45,6 +45,7 @@ INLINE void transpose(const float *from, float *to) {
     }
 }
 
+#include "float32.h"
 #include "kernels.h"
 
 const winograd_kernels *winograd_kernels_avx2(void) {

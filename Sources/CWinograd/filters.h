@@ -5,7 +5,7 @@ INLINE void filters_to_points(const float *filters, size_t step, float *to, size
     vector half[points][3];
     UNROLL for (int x = 0; x < 3; x++) {
         vector w[3], p[points];
-        UNROLL for (int y = 0; y < 3; y++) w[y] = load(filters + (y * 3 + x) * step);
+        UNROLL for (int y = 0; y < 3; y++) w[y] = load_weights(filters + (y * 3 + x) * step);
         weights_to_points(w, p);
         UNROLL for (int i = 0; i < points; i++) half[i][x] = p[i];
     }

@@ -6,6 +6,8 @@
 // - `all`, `load`, `store`, `add`, `subtract`, `multiply`, `multiply_add`, `subtract_product`,
 //   `larger`: an instruction each.
 // - `transpose`: of a square of `lanes` rows and columns.
+// - `element`, `load_element`, `store_element`: the type of activations, and the way to and from vectors.
+// - `load_weights`: as many weights as they are multiplied with.
 
 enum { panel = 2 * lanes, rows_at_once = MOST_ROWS, side_of_tile = winograd_tile_side };
 
@@ -15,6 +17,7 @@ enum { panel = 2 * lanes, rows_at_once = MOST_ROWS, side_of_tile = winograd_tile
 #include "products.h"
 
 static const winograd_kernels kernels = {
+    .element_size = sizeof(element),
     .lanes = lanes,
     .panel = panel,
     .rows = rows_at_once,

@@ -23,7 +23,7 @@ static size_t block_offset(winograd_shape shape, int channels, int image, int bl
 ///   are 0 instead.
 /// - to: of the tile's first point.
 INLINE void transform_window(
-    const float *from, int side, const unsigned missing_rows, const unsigned missing_columns,
+    const element *from, int side, const unsigned missing_rows, const unsigned missing_columns,
     float *to, size_t plane
 ) {
     vector half[points][points];
@@ -31,7 +31,7 @@ INLINE void transform_window(
         vector x[points], p[points];
         UNROLL for (int i = 0; i < points; i++) {
             const unsigned is_missing = (missing_rows >> i | missing_columns >> j) & 1;
-            x[i] = is_missing ? all(0) : load(from + ((size_t)i * side + j) * lanes);
+            x[i] = is_missing ? all(0) : load_element(from + ((size_t)i * side + j) * lanes);
         }
         input_to_points(x, p);
         UNROLL for (int i = 0; i < points; i++) half[i][j] = p[i];
@@ -44,8 +44,7 @@ INLINE void transform_window(
 }
 
 TARGET static void transform_input(
-    winograd_shape shape, const float *input, int first, int count, int place, int room,
-    float *tiles
+    winograd_shape shape, const void *input, int first, int count, int place, int room, float *tiles
 ) {
     const int side = shape.side, channels = shape.inputs;
     const size_t plane = tiles_plane(room, channels);
@@ -57,7 +56,7 @@ TARGET static void transform_input(
         const unsigned rows = (top < 0 ? 1 : 0) | (top + points > side ? last : 0);
         const unsigned columns = (left < 0 ? 1 : 0) | (left + points > side ? last : 0);
         for (int block = 0; block < channels / lanes; block++) {
-            const float *from = input + block_offset(shape, channels, at.image, block)
+            const element *from = (const element *)input + block_offset(shape, channels, at.image, block)
                 + ((long)top * side + left) * lanes;
             float *to = tiles + (size_t)(place + tile) * channels + block * lanes;
             if (rows == 0 && columns == 0)
@@ -69,7 +68,7 @@ TARGET static void transform_input(
 }
 
 TARGET static void transform_gradient(
-    winograd_shape shape, const float *gradient, int first, int count, int place, int room,
+    winograd_shape shape, const void *gradient, int first, int count, int place, int room,
     float *tiles
 ) {
     const int side = shape.side, channels = shape.outputs;
@@ -77,13 +76,14 @@ TARGET static void transform_gradient(
     for (int tile = 0; tile < count; tile++) {
         const position at = position_of(shape, first + tile);
         for (int block = 0; block < channels / lanes; block++) {
-            const float *from = gradient + block_offset(shape, channels, at.image, block)
+            const element *from = (const element *)gradient
+                + block_offset(shape, channels, at.image, block)
                 + ((size_t)at.row * side + at.column) * lanes;
             vector half[points][side_of_tile];
             for (int j = 0; j < side_of_tile; j++) {
                 vector y[side_of_tile], p[points];
                 UNROLL for (int i = 0; i < side_of_tile; i++)
-                    y[i] = load(from + ((size_t)i * side + j) * lanes);
+                    y[i] = load_element(from + ((size_t)i * side + j) * lanes);
                 gradient_to_points(y, p);
                 UNROLL for (int i = 0; i < points; i++) half[i][j] = p[i];
             }
@@ -101,7 +101,7 @@ TARGET static void transform_gradient(
 
 INLINE void store_tiles(
     winograd_shape shape, const float *products, int first, int count, int room, int origin,
-    int outputs, const float *bias, const winograd_ending ending, float *output
+    int outputs, const float *bias, const winograd_ending ending, element *output
 ) {
     const int side = shape.side;
     const size_t plane = tiles_plane(room, outputs);
@@ -116,7 +116,7 @@ INLINE void store_tiles(
                 points_to_output(p, y);
                 UNROLL for (int i = 0; i < side_of_tile; i++) half[i][j] = y[i];
             }
-            float *to = output
+            element *to = output
                 + block_offset(shape, shape.outputs, at.image, origin / lanes + block)
                 + ((size_t)at.row * side + at.column) * lanes;
             const vector summand =
@@ -125,13 +125,13 @@ INLINE void store_tiles(
                 vector y[side_of_tile];
                 points_to_output(half[i], y);
                 UNROLL for (int j = 0; j < side_of_tile; j++) {
-                    float *pixel = to + ((size_t)i * side + j) * lanes;
+                    element *pixel = to + ((size_t)i * side + j) * lanes;
                     vector value = y[j];
                     if (ending != winograd_store) value = add(value, summand);
-                    if (ending == winograd_sum_bias_relu) value = add(value, load(pixel));
+                    if (ending == winograd_sum_bias_relu) value = add(value, load_element(pixel));
                     if (ending == winograd_bias_relu || ending == winograd_sum_bias_relu)
                         value = larger(all(0), value);
-                    store(pixel, value);
+                    store_element(pixel, value);
                 }
             }
         }
@@ -140,7 +140,7 @@ INLINE void store_tiles(
 
 TARGET static void store_output(
     winograd_shape shape, const float *products, int first, int count, int room, int origin,
-    int outputs, const float *bias, winograd_ending ending, float *output
+    int outputs, const float *bias, winograd_ending ending, void *output
 ) {
     switch (ending) {
 #define ENDING(name) \

@@ -4,9 +4,12 @@ import Testing
 @testable import Classifier
 
 /// Those that this CPU can execute, AVX2's and AVX-512's.
-private let allKernels = [winograd_kernels_avx2(), winograd_kernels_avx512()].compactMap {
-    $0?.pointee
-}
+private let allKernels = [
+    winograd_kernels_avx2(), winograd_kernels_avx512(), winograd_kernels_avx512_bfloat16(),
+].compactMap { $0?.pointee }
+
+private let hasBFloat16 =
+    OneDNNEngine.supports(.bfloat16) && !OneDNNEngine.emulatesBFloat16
 
 /// The fewest channels that the kernels work on, and more of the input's, or the output's.
 private let cases = allKernels.flatMap { kernels in
@@ -44,7 +47,7 @@ struct WinogradTests {
                 default: expected[index]
                 }
             }
-            #expect(deviation(example.plain(output, shape.outputs), from: sums) < 1e-5)
+            #expect(example.holds(example.plain(output, shape.outputs), sums))
         }
     }
 
@@ -53,7 +56,7 @@ struct WinogradTests {
         var output = [Float](repeating: .nan, count: example.input.count)
         example.filter(turned: true, ending: winograd_store, room: 4, into: &output)
         let actual = example.plain(output, example.shape.inputs)
-        #expect(deviation(actual, from: example.inputGradient()) < 1e-5)
+        #expect(example.holds(actual, example.inputGradient()))
     }
 
     @Test("the weights' gradient equals the sum in float64", arguments: cases)
@@ -86,13 +89,15 @@ struct WinogradTests {
         #expect(output.contains { $0.isNaN })
     }
 
-    @Test("a network trains and scores as with oneDNN's own convolutions", arguments: [32, 64])
-    func network(width: Int) throws {
+    @Test(
+        "a network trains and scores as with oneDNN's own convolutions", arguments: [32, 64],
+        [Precision.float32] + (hasBFloat16 ? [.bfloat16] : []))
+    func network(width: Int, precision: Precision) throws {
         let network = ResNet18(width: width, classes: 10)
         let (images, labels) = network.randomBatch(7, seed: 3)
         let engines = try [true, false].map {
             try OneDNNEngine(
-                network, network.initialState(seed: 2), .float32, usingWinograd: $0)
+                network, network.initialState(seed: 2), precision, usingWinograd: $0)
         }
         var logits: [[Float]] = []
         for engine in engines {
@@ -109,10 +114,13 @@ struct WinogradTests {
             try engine.evaluate(images: images.span, imageCount: 7, logits: &span)
             logits.append(scores)
         }
-        #expect(deviation(logits[0], from: logits[2]) < tolerance)
-        #expect(deviation(logits[1], from: logits[3]) < 1e-3)
+        let isRounded = precision == .bfloat16
+        #expect(deviation(logits[0], from: logits[2]) < (isRounded ? 0.02 : tolerance))
+        #expect(deviation(logits[1], from: logits[3]) < (isRounded ? 0.02 : 1e-3))
         // Equal bits would mean that both took the same way.
-        #expect(logits[0] != logits[2])
+        let type = Numbers(precision, emulatingBFloat16: false).type
+        let usesWinograd = WinogradKernels(for: network, type) != nil
+        #expect((logits[0] != logits[2]) == usesWinograd)
     }
 }
 
@@ -132,7 +140,8 @@ private struct ConvolutionCase: CustomTestStringConvertible {
         func random(_ count: Int) -> [Float] {
             (0..<count).map { _ in
                 state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                return Float(Int64(state >> 40)) / Float(1 << 23) - 1
+                let value = Float(Int64(state >> 40)) / Float(1 << 23) - 1
+                return kernels.element_size == 2 ? BFloat16(rounding: value).float : value
             }
         }
         let pixels = Int(shape.side * shape.side)
@@ -144,7 +153,7 @@ private struct ConvolutionCase: CustomTestStringConvertible {
     }
 
     var testDescription: String {
-        "\(kernels.lanes) lanes, \(shape.batch) images of \(shape.inputs)×\(shape.side)×\(shape.side) "
+        "\(kernels.lanes) lanes of \(kernels.element_size) bytes, \(shape.batch) images of \(shape.inputs)×\(shape.side)×\(shape.side) "
             + "to \(shape.outputs) channels"
     }
 
@@ -254,12 +263,44 @@ extension ConvolutionCase {
 }
 
 extension ConvolutionCase {
+    /// Activations in the kernels' element type, as halves of float32s or upper halves alone.
+    private func encoded(_ values: [Float]) -> [UInt16] {
+        kernels.element_size == 2
+            ? values.map { BFloat16(rounding: $0).bits }
+            : values.map(\.bitPattern).flatMap {
+                [UInt16(truncatingIfNeeded: $0), UInt16($0 >> 16)]
+            }
+    }
+
+    private func decoded(_ elements: [UInt16]) -> [Float] {
+        guard kernels.element_size == 4 else {
+            return elements.map { Float(bitPattern: UInt32($0) << 16) }
+        }
+        return stride(from: 0, to: elements.count, by: 2).map {
+            Float(bitPattern: UInt32(elements[$0]) | UInt32(elements[$0 + 1]) << 16)
+        }
+    }
+
+    /// Whether outputs are what they should be, rounded once if at all.
+    func holds(_ actual: [Float], _ expected: [Double]) -> Bool {
+        guard kernels.element_size == 2 else { return deviation(actual, from: expected) < 1e-5 }
+        let largest = expected.reduce(0) { max($0, abs($1)) }
+        return actual.count == expected.count
+            && zip(actual, expected).allSatisfy {
+                // Half of a last place of 8 bits, beside float32's own rounding.
+                abs(Double($0) - $1) <= abs($1) / 256 / (1 + 1 / 256) + 1e-5 * largest
+            }
+    }
+}
+
+extension ConvolutionCase {
     /// The forward pass, or the input's gradient if `turned`, `room` tiles at a time.
     func filter(turned: Bool, ending: winograd_ending, room: Int, into output: inout [Float]) {
         var shape = shape
         if turned { swap(&shape.inputs, &shape.outputs) }
-        let source =
-            turned ? blocked(outputGradient, shape.inputs) : blocked(input, shape.inputs)
+        let source = encoded(
+            turned ? blocked(outputGradient, shape.inputs) : blocked(input, shape.inputs))
+        var elements = encoded(output)
         let (inputs, outputs) = (shape.inputs, shape.outputs)
         var transformed = buffer(winograd_weights_size(inputs, outputs))
         let transform =
@@ -273,15 +314,16 @@ extension ConvolutionCase {
             kernels.transform_input(shape, source, start, size, 0, Int32(room), &tiles)
             kernels.multiply(shape, tiles, transformed, size, Int32(room), outputs, &products)
             kernels.store_output(
-                shape, products, start, size, Int32(room), 0, outputs, bias, ending, &output)
+                shape, products, start, size, Int32(room), 0, outputs, bias, ending, &elements)
         }
+        output = decoded(elements)
     }
 
     /// In blocks, like the weights that the functions take.
     func filterWeightGradient(room: Int) -> [Float] {
         let (inputs, outputs) = (shape.inputs, shape.outputs)
-        let source = blocked(input, inputs)
-        let gradient = blocked(outputGradient, outputs)
+        let source = encoded(blocked(input, inputs))
+        let gradient = encoded(blocked(outputGradient, outputs))
         var tiles = buffer(winograd_tiles_size(Int32(room), inputs))
         var gradientTiles = buffer(winograd_tiles_size(Int32(room), outputs))
         var sums = buffer(winograd_weights_size(inputs, outputs))

@@ -8,8 +8,10 @@
 // Gray 2016, arXiv:1509.09308). The interpolation points are 0, ±5/8, ±3/2 and ∞: numbers that
 // float32 holds exactly, with less rounding than the usual 0, ±1, ±2 and ∞.
 //
-// Activations are in blocks of a vector's lanes (8 on AVX2, 16 on AVX-512), (batch, channels/lanes,
-// row, column, lanes), weights in (out/lanes, in/lanes, 3, 3, lanes in, lanes out): oneDNN's layouts.
+// Activations and their gradients, `void` below, are float32 or bfloat16, in blocks of a vector's lanes
+// (8 on AVX2, 16 on AVX-512), (batch, channels/lanes, row, column, lanes), weights float32 in
+// (out/lanes, in/lanes, 3, 3, lanes in, lanes out): oneDNN's layouts. With bfloat16 weights are rounded when
+// they are read, and outputs when they are stored; all between is float32.
 // Tiles are counted by rows within an image, then by images. "Transformed" tensors have 36 planes,
 // one for each point of a tile.
 //
@@ -54,6 +56,8 @@ size_t winograd_weights_size(int inputs, int outputs);
 
 /// The passes of a convolution, for one kind of CPU.
 typedef struct {
+    /// The bytes of an activation: 4 for float32, 2 for bfloat16.
+    int element_size;
     /// The channels in a block.
     int lanes;
     /// Channels are multiples of this many.
@@ -65,12 +69,12 @@ typedef struct {
     ///
     /// - tiles: has room for `room` tiles; `first` is stored as its tile `place`.
     void (*transform_input)(
-        winograd_shape shape, const float *input, int first, int count, int place, int room,
+        winograd_shape shape, const void *input, int first, int count, int place, int room,
         float *tiles);
 
     /// Transforms tiles of the output's gradient, for the weight gradient. As above.
     void (*transform_gradient)(
-        winograd_shape shape, const float *gradient, int first, int count, int place, int room,
+        winograd_shape shape, const void *gradient, int first, int count, int place, int room,
         float *tiles);
 
     /// Transforms the weights of a range of output channels, multiples of the panel.
@@ -102,7 +106,7 @@ typedef struct {
     /// - bias: one for each output channel of the shape; not read by `winograd_store`.
     void (*store_output)(
         winograd_shape shape, const float *products, int first, int count, int room, int origin,
-        int outputs, const float *_Nullable bias, winograd_ending ending, float *output);
+        int outputs, const float *_Nullable bias, winograd_ending ending, void *output);
 
     /// Adds to the transformed weights' gradient what some tiles contribute, for a range of output
     /// channels, multiples of the panel.
@@ -125,6 +129,9 @@ const winograd_kernels *_Nullable winograd_kernels_avx2(void);
 
 /// For AVX-512 F; null where the CPU lacks it.
 const winograd_kernels *_Nullable winograd_kernels_avx512(void);
+
+/// For AVX-512 with activations of bfloat16; null where the CPU lacks AVX-512 BF16.
+const winograd_kernels *_Nullable winograd_kernels_avx512_bfloat16(void);
 
 #pragma clang assume_nonnull end
 

@@ -41,16 +41,16 @@ public final class OneDNNEngine: ClassifierEngine {
 
     /// - Parameters:
     ///   - emulatingBFloat16: whether bfloat16 is emulated; float32 stays what it is.
-    ///   - usingWinograd: whether float32 convolutions are computed by minimal filtering where
-    ///     that is faster; false for comparisons.
+    ///   - usingWinograd: whether convolutions are computed by minimal filtering where that is
+    ///     faster; false for comparisons.
     package init(
         _ network: ResNet18, _ state: NetworkState, _ precision: Precision,
         emulatingBFloat16: Bool = false, usingWinograd: Bool = true
     ) throws(ClassifierError) {
         try state.check(against: network)
         var numbers = Numbers(precision, emulatingBFloat16: emulatingBFloat16)
-        if precision == .float32 && usingWinograd {
-            numbers.winograd = WinogradKernels(for: network)
+        if usingWinograd && !numbers.emulatesBFloat16 {
+            numbers.winograd = WinogradKernels(for: network, numbers.type)
         }
         guard precision != .tf32, Self.supports(numbers) else {
             throw .unsupported(
@@ -61,21 +61,24 @@ public final class OneDNNEngine: ClassifierEngine {
         self.precision = precision
         let device = try Device()
         let attributes = try Attributes()
-        let relu = try Attributes(relu: true)
         let operations = Operations(
             device: device, attributes: attributes, type: numbers.type, winograd: numbers.winograd)
         // Parameters stay float32, in the layout of float32's convolution, whatever the precision.
         let parameterOperations = Operations(
-            device: device, attributes: attributes, type: dnnl_f32, winograd: numbers.winograd)
+            device: device, attributes: attributes, type: dnnl_f32,
+            winograd: numbers.type == dnnl_f32 ? numbers.winograd : nil)
         self.device = device
         self.numbers = numbers
         store = try ParameterStore(network, device) { (convolution) throws(ClassifierError) in
-            try parameterOperations.trainedConvolution(convolution, batch: Self.referenceBatch)
+            let batch = Self.referenceBatch
+            if let winograd = try operations.winograd(convolution, batch: batch) {
+                return winograd.weightLayout
+            }
+            return try parameterOperations.trainedConvolution(convolution, batch: batch)
                 .layout(dnnl_query_weights_md)
         }
         folded = try FoldedStore(network, device) { (convolution) throws(ClassifierError) in
-            try operations.foldedConvolution(convolution, batch: Self.referenceBatch, relu)
-                .layout(dnnl_query_weights_md)
+            try operations.foldedWeights(convolution, batch: Self.referenceBatch)
         }
         running = []
         try load(state)

@@ -156,20 +156,22 @@ private struct ScoringBuilder {
         program.layer = convolution.name
         defer { program.layer = nil }
         let slot = folded[convolution]
+        if let winograd = try operations.winograd(convolution, batch: batch) {
+            let source = try program.bring(input, to: winograd.inputLayout)
+            try program.append(
+                .convolution, winograd, source, slot.weights, bias: slot.bias, ending: ending,
+                into: output)
+            program.release(source, broughtFrom: input)
+            return
+        }
         let source = try program.bring(input, to: description.layout(dnnl_query_src_md))
         let weights = try program.bring(slot.weights, to: description.layout(dnnl_query_weights_md))
-        if let winograd = try operations.winograd(convolution, batch: batch, description) {
-            try program.append(
-                .convolution, winograd, source, weights, bias: slot.bias, ending: ending,
-                into: output)
-        } else {
-            try program.append(
-                .convolution, description,
-                [
-                    (DNNL_ARG_SRC_0, source), (DNNL_ARG_WEIGHTS_0, weights),
-                    (DNNL_ARG_BIAS, slot.bias), (DNNL_ARG_DST_0, output),
-                ])
-        }
+        try program.append(
+            .convolution, description,
+            [
+                (DNNL_ARG_SRC_0, source), (DNNL_ARG_WEIGHTS_0, weights),
+                (DNNL_ARG_BIAS, slot.bias), (DNNL_ARG_DST_0, output),
+            ])
         program.release(source, broughtFrom: input)
         program.release(weights, broughtFrom: slot.weights)
     }

@@ -127,23 +127,25 @@ extension TrainingBuilder {
         defer { program.layer = nil }
         let convolution = try operations.trainedConvolution(unit.convolution, batch: batch)
         let parameter = store[unit.convolution.name + ".weight"].value
-        let source = try program.bring(input, to: convolution.layout(dnnl_query_src_md))
-        let weights = try program.bringWeights(
-            parameter, to: convolution.layout(dnnl_query_weights_md))
+        let winograd = try operations.winograd(unit.convolution, batch: batch)
         let convolved = try program.tensor(convolution.layout(dnnl_query_dst_md))
-        let winograd = try operations.winograd(unit.convolution, batch: batch, convolution)
         if let winograd {
-            try program.append(.convolution, winograd, source, weights, into: convolved)
+            let source = try program.bring(input, to: winograd.inputLayout)
+            try program.append(.convolution, winograd, source, parameter, into: convolved)
+            program.release(source, broughtFrom: input)
         } else {
+            let source = try program.bring(input, to: convolution.layout(dnnl_query_src_md))
+            let weights = try program.bringWeights(
+                parameter, to: convolution.layout(dnnl_query_weights_md))
             try program.append(
                 .convolution, convolution,
                 [
                     (DNNL_ARG_SRC_0, source), (DNNL_ARG_WEIGHTS_0, weights),
                     (DNNL_ARG_DST_0, convolved),
                 ])
+            program.release(source, broughtFrom: input)
+            program.release(weights, broughtFrom: parameter)
         }
-        program.release(source, broughtFrom: input)
-        program.release(weights, broughtFrom: parameter)
 
         let norm = try operations.norm(over: convolved.layout, withRelu: withRelu)
         let channels = try Layout.plain([unit.convolution.outputChannels])

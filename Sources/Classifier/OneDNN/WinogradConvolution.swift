@@ -3,8 +3,9 @@ import CWinograd
 
 /// A convolution of 3×3 with stride 1 by minimal filtering, on oneDNN's blocked tensors.
 ///
-/// It takes a quarter of the multiplications, and about half the time of oneDNN's own convolutions
-/// in training (docs/performance.md). Neither the number of threads nor the batch
+/// It takes a quarter of the multiplications. In training that is about half the time of oneDNN's own
+/// convolutions in float32, and three quarters to nine tenths of it in bfloat16, where only
+/// activations are rounded (docs/performance.md). Neither the number of threads nor the batch
 /// changes an image's numbers.
 struct WinogradConvolution {
     private let shape: winograd_shape
@@ -12,7 +13,7 @@ struct WinogradConvolution {
     /// The layout of the input, the output and their gradients.
     let inputLayout: Layout
     let outputLayout: Layout
-    /// The layout of the weights and their gradients.
+    /// The layout of the weights and their gradients: float32, whatever the activations are.
     let weightLayout: Layout
     private let tileCount: Int
     /// The tiles that are transformed at a time.
@@ -34,10 +35,10 @@ struct WinogradConvolution {
             inputs: Int32(convolution.inputChannels), outputs: Int32(convolution.outputChannels))
         inputLayout = try Layout(
             [batch, convolution.inputChannels, convolution.inputSide, convolution.inputSide],
-            order: kernels.activationOrder)
+            kernels.type, order: kernels.activationOrder)
         outputLayout = try Layout(
             [batch, convolution.outputChannels, convolution.outputSide, convolution.outputSide],
-            order: kernels.activationOrder)
+            kernels.type, order: kernels.activationOrder)
         weightLayout = try Layout(convolution.weightShape, order: kernels.weightOrder)
         tileCount = Int(winograd_tile_count(shape))
         // About as much as the second-level cache holds, in whole runs of the product's rows.
@@ -48,21 +49,12 @@ struct WinogradConvolution {
             ? min(Self.channelsInGroup, convolution.outputChannels) : convolution.outputChannels
     }
 
-    /// - Parameter direct: oneDNN's own convolution.
-    /// - Returns: nil where the convolution is another, or oneDNN's works on other layouts.
+    /// - Returns: nil where the convolution is another, or is better computed directly.
     static func replacing(
-        _ direct: PrimitiveDescription, _ convolution: ResNet18.Convolution, batch: Int,
-        _ kernels: WinogradKernels
+        _ convolution: ResNet18.Convolution, batch: Int, _ kernels: WinogradKernels
     ) throws(ClassifierError) -> WinogradConvolution? {
         guard kernels.suit(convolution) else { return nil }
-        let filtering = try WinogradConvolution(convolution, batch: batch, kernels)
-        let input = try direct.layout(dnnl_query_src_md)
-        let output = try direct.layout(dnnl_query_dst_md)
-        let weights = try direct.layout(dnnl_query_weights_md)
-        guard input.isSame(as: filtering.inputLayout), output.isSame(as: filtering.outputLayout),
-            weights.isSame(as: filtering.weightLayout)
-        else { return nil }
-        return filtering
+        return try WinogradConvolution(convolution, batch: batch, kernels)
     }
 
     /// The floats that any of the passes needs beside its tensors.
@@ -121,9 +113,9 @@ extension WinogradConvolution {
     private func run(_ shape: winograd_shape, _ tensors: ForwardTensors, turned: Bool) {
         let pass = Pass(
             shape: shape, kernels: kernels, isTurned: turned, room: room,
-            input: tensors.input.floatAddress,
-            weights: tensors.weights.floatAddress, bias: tensors.bias?.floatAddress,
-            ending: tensors.ending, output: tensors.output.floatAddress)
+            input: tensors.input.address!, weights: tensors.weights.floatAddress,
+            bias: tensors.bias?.floatAddress,
+            ending: tensors.ending, output: tensors.output.address!)
         if isGrouped {
             runGrouped(pass, workspace: tensors.workspace.floatAddress)
         } else {
@@ -202,10 +194,10 @@ extension WinogradConvolution {
                 let part = share(of: block.count, thread, threads)
                 let start = Int32(first + part.lowerBound)
                 kernels.passes.transform_input(
-                    shape, tensors.input.floatAddress, start, Int32(part.count),
+                    shape, tensors.input.address!, start, Int32(part.count),
                     Int32(part.lowerBound), Int32(room), inputTiles)
                 kernels.passes.transform_gradient(
-                    shape, tensors.outputGradient.floatAddress, start, Int32(part.count),
+                    shape, tensors.outputGradient.address!, start, Int32(part.count),
                     Int32(part.lowerBound), Int32(room), gradientTiles)
             }
             forEachThread { thread, threads in
@@ -267,11 +259,11 @@ private struct Pass {
     let kernels: WinogradKernels
     let isTurned: Bool
     let room: Int
-    let input: UnsafePointer<Float>
+    let input: UnsafeRawPointer
     let weights: UnsafePointer<Float>
     let bias: UnsafePointer<Float>?
     let ending: winograd_ending
-    let output: UnsafeMutablePointer<Float>
+    let output: UnsafeMutableRawPointer
 
     func transformInput(
         _ tiles: Range<Int>, place: Int, to transformed: UnsafeMutablePointer<Float>
