@@ -68,32 +68,32 @@ TARGET static void transform_input(
 }
 
 TARGET static void transform_gradient(
-    winograd_shape shape, const void *gradient, int first, int count, int place, int room,
+    winograd_shape shape, const void *gradient, int first, int count, int from, int to, int room,
     float *tiles
 ) {
     const int side = shape.side, channels = shape.outputs;
     const size_t plane = tiles_plane(room, channels);
     for (int tile = 0; tile < count; tile++) {
         const position at = position_of(shape, first + tile);
-        for (int block = 0; block < channels / lanes; block++) {
-            const element *from = (const element *)gradient
+        for (int block = from / lanes; block < to / lanes; block++) {
+            const element *pixels = (const element *)gradient
                 + block_offset(shape, channels, at.image, block)
                 + ((size_t)at.row * side + at.column) * lanes;
             vector half[points][side_of_tile];
             for (int j = 0; j < side_of_tile; j++) {
                 vector y[side_of_tile], p[points];
                 UNROLL for (int i = 0; i < side_of_tile; i++)
-                    y[i] = load_element(from + ((size_t)i * side + j) * lanes);
+                    y[i] = load_element(pixels + ((size_t)i * side + j) * lanes);
                 gradient_to_points(y, p);
                 UNROLL for (int i = 0; i < points; i++) half[i][j] = p[i];
             }
             // Panels of channels, as the right side of a product.
-            float *to = tiles + ((size_t)(block / 2) * room + place + tile) * panel
+            float *transformed = tiles + ((size_t)(block / 2) * room + tile) * panel
                 + block % 2 * lanes;
             for (int i = 0; i < points; i++) {
                 vector p[points];
                 gradient_to_points(half[i], p);
-                UNROLL for (int j = 0; j < points; j++) store(to + (i * points + j) * plane, p[j]);
+                UNROLL for (int j = 0; j < points; j++) store(transformed + (i * points + j) * plane, p[j]);
             }
         }
     }

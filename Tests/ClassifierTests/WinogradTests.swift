@@ -331,8 +331,12 @@ extension ConvolutionCase {
         for first in stride(from: 0, to: count, by: room) {
             let (start, size) = (Int32(first), Int32(min(room, count - first)))
             kernels.transform_input(shape, source, start, size, 0, Int32(room), &tiles)
-            kernels.transform_gradient(
-                shape, gradient, start, size, 0, Int32(room), &gradientTiles)
+            // A panel at a time, as threads do.
+            for channel in stride(from: 0, to: outputs, by: Int(kernels.panel)) {
+                let next = channel + Int32(kernels.panel)
+                kernels.transform_gradient(
+                    shape, gradient, start, size, channel, next, Int32(room), &gradientTiles)
+            }
             kernels.accumulate(
                 shape, tiles, gradientTiles, size, Int32(room), 0, outputs, 0, outputs,
                 first == 0 ? 0 : 1, &sums)

@@ -72,9 +72,12 @@ typedef struct {
         winograd_shape shape, const void *input, int first, int count, int place, int room,
         float *tiles);
 
-    /// Transforms tiles of the output's gradient, for the weight gradient. As above.
+    /// Transforms tiles of the output's gradient, for the weight gradient.
+    ///
+    /// - from, to: the output channels, multiples of the panel.
+    /// - tiles: has room for `room` tiles of all channels; `first` is stored as its tile 0.
     void (*transform_gradient)(
-        winograd_shape shape, const void *gradient, int first, int count, int place, int room,
+        winograd_shape shape, const void *gradient, int first, int count, int from, int to, int room,
         float *tiles);
 
     /// Transforms the weights of a range of output channels, multiples of the panel.

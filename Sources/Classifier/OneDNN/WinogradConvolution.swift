@@ -61,10 +61,13 @@ struct WinogradConvolution {
     var workspaceCount: Int {
         let inputs = Int(shape.inputs)
         let outputs = Int(shape.outputs)
+        let tiles = tilesCount(inputs) + tilesCount(outputs)
+        let gradient =
+            isGrouped
+            ? tiles + threads * weightsCount(inputs, groupSize)
+            : weightsCount(inputs, outputs) + threads * tiles
         return max(
-            passWorkspaceCount(inputs, outputs), passWorkspaceCount(outputs, inputs),
-            tilesCount(inputs) + tilesCount(outputs)
-                + weightsCount(inputs, groupSize) * (isGrouped ? threads : 1))
+            passWorkspaceCount(inputs, outputs), passWorkspaceCount(outputs, inputs), gradient)
     }
 
     private var isGrouped: Bool { room == tileCount }
@@ -183,45 +186,57 @@ extension WinogradConvolution {
         let workspace: Memory
     }
 
+    /// Threads share the output channels, whose sums are independent. Where not all tiles fit in at
+    /// once, each transforms all of the input's tiles for itself: a sixth of the work, which
+    /// takes less time than waiting for each other after every few tiles.
     func weightGradient(_ tensors: WeightGradientTensors) {
+        if isGrouped {
+            weightGradientGrouped(tensors)
+        } else {
+            weightGradientTiled(tensors)
+        }
+    }
+
+    private func weightGradientTiled(_ tensors: WeightGradientTensors) {
+        let outputs = Int(shape.outputs)
+        let sums = tensors.workspace.floatAddress
+        forEachThread { thread, threads in
+            let part = channels(of: outputs, thread, threads)
+            guard !part.isEmpty else { return }
+            let inputTiles =
+                sums + weightsCount(Int(shape.inputs), outputs)
+                + thread * (tilesCount(Int(shape.inputs)) + tilesCount(outputs))
+            let gradientTiles = inputTiles + tilesCount(Int(shape.inputs))
+            for first in stride(from: 0, to: tileCount, by: room) {
+                let block = first..<min(first + room, tileCount)
+                transformInput(block, place: 0, tensors, to: inputTiles)
+                transformGradient(block, part, tensors, to: gradientTiles)
+                accumulate(part, of: 0..<outputs, inputTiles, gradientTiles, block, to: sums)
+            }
+            store(part, of: 0..<outputs, sums, to: tensors.weightGradient)
+        }
+    }
+
+    private func weightGradientGrouped(_ tensors: WeightGradientTensors) {
         let outputs = Int(shape.outputs)
         let inputTiles = tensors.workspace.floatAddress
         let gradientTiles = inputTiles + tilesCount(Int(shape.inputs))
-        let sums = gradientTiles + tilesCount(outputs)
-        for first in stride(from: 0, to: tileCount, by: room) {
-            let block = first..<min(first + room, tileCount)
-            forEachThread { thread, threads in
-                let part = share(of: block.count, thread, threads)
-                let start = Int32(first + part.lowerBound)
-                kernels.passes.transform_input(
-                    shape, tensors.input.address!, start, Int32(part.count),
-                    Int32(part.lowerBound), Int32(room), inputTiles)
-                kernels.passes.transform_gradient(
-                    shape, tensors.outputGradient.address!, start, Int32(part.count),
-                    Int32(part.lowerBound), Int32(room), gradientTiles)
-            }
-            forEachThread { thread, threads in
-                if isGrouped {
-                    let own = sums + thread * weightsCount(Int(shape.inputs), groupSize)
-                    for index in share(of: (outputs + groupSize - 1) / groupSize, thread, threads) {
-                        let channels = index * groupSize..<min((index + 1) * groupSize, outputs)
-                        accumulate(
-                            channels, of: channels, inputTiles, gradientTiles, block, to: own)
-                        store(channels, of: channels, own, to: tensors.weightGradient)
-                    }
-                } else {
-                    accumulate(
-                        channels(of: outputs, thread, threads), of: 0..<outputs, inputTiles,
-                        gradientTiles,
-                        block, to: sums)
-                }
-            }
-        }
-        guard !isGrouped else { return }
         forEachThread { thread, threads in
-            store(
-                channels(of: outputs, thread, threads), of: 0..<outputs, sums,
-                to: tensors.weightGradient)
+            let part = share(of: tileCount, thread, threads)
+            transformInput(part, place: part.lowerBound, tensors, to: inputTiles)
+            transformGradient(
+                0..<tileCount, channels(of: outputs, thread, threads), tensors, to: gradientTiles)
+        }
+        forEachThread { thread, threads in
+            let sums =
+                gradientTiles + tilesCount(outputs)
+                + thread * weightsCount(Int(shape.inputs), groupSize)
+            for index in share(of: (outputs + groupSize - 1) / groupSize, thread, threads) {
+                let channels = index * groupSize..<min((index + 1) * groupSize, outputs)
+                accumulate(
+                    channels, of: channels, inputTiles, gradientTiles, 0..<tileCount, to: sums)
+                store(channels, of: channels, sums, to: tensors.weightGradient)
+            }
         }
     }
 
@@ -232,6 +247,25 @@ extension WinogradConvolution {
         return panels.lowerBound * panel..<panels.upperBound * panel
     }
 
+    private func transformInput(
+        _ tiles: Range<Int>, place: Int, _ tensors: WeightGradientTensors,
+        to transformed: UnsafeMutablePointer<Float>
+    ) {
+        kernels.passes.transform_input(
+            shape, tensors.input.address!, Int32(tiles.lowerBound), Int32(tiles.count),
+            Int32(place), Int32(room), transformed)
+    }
+
+    private func transformGradient(
+        _ tiles: Range<Int>, _ channels: Range<Int>, _ tensors: WeightGradientTensors,
+        to transformed: UnsafeMutablePointer<Float>
+    ) {
+        kernels.passes.transform_gradient(
+            shape, tensors.outputGradient.address!, Int32(tiles.lowerBound), Int32(tiles.count),
+            Int32(channels.lowerBound), Int32(channels.upperBound), Int32(room), transformed)
+    }
+
+    /// - Parameter tiles: those that were transformed; the first ones overwrite the sums.
     private func accumulate(
         _ channels: Range<Int>, of group: Range<Int>, _ inputTiles: UnsafePointer<Float>,
         _ gradientTiles: UnsafePointer<Float>, _ tiles: Range<Int>,
