@@ -71,7 +71,7 @@ public final class OneDNNEngine: ClassifierEngine {
         self.numbers = numbers
         store = try ParameterStore(network, device) { (convolution) throws(ClassifierError) in
             let batch = Self.referenceBatch
-            if let winograd = try operations.winograd(convolution, batch: batch) {
+            if let winograd = try operations.winograd(convolution, .weightGradient, batch: batch) {
                 return winograd.weightLayout
             }
             return try parameterOperations.trainedConvolution(convolution, batch: batch)

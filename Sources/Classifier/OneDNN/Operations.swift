@@ -59,17 +59,19 @@ struct Operations {
 
     /// The same by minimal filtering, where that is possible.
     func winograd(
-        _ convolution: ResNet18.Convolution, batch: Int
+        _ convolution: ResNet18.Convolution, _ product: WinogradKernels.Product, batch: Int
     ) throws(ClassifierError) -> WinogradConvolution? {
         guard let winograd else { return nil }
-        return try .replacing(convolution, batch: batch, winograd)
+        return try .replacing(convolution, product, batch: batch, winograd)
     }
 
     /// The layout in which a convolution with the batch norm folded in takes its weights.
     func foldedWeights(
         _ convolution: ResNet18.Convolution, batch: Int
     ) throws(ClassifierError) -> Layout {
-        if let winograd = try winograd(convolution, batch: batch) { return winograd.weightLayout }
+        if let winograd = try winograd(convolution, .outputs, batch: batch) {
+            return winograd.weightLayout
+        }
         return try foldedConvolution(convolution, batch: batch, attributes)
             .layout(dnnl_query_weights_md)
     }

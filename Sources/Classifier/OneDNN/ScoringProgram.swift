@@ -156,7 +156,7 @@ private struct ScoringBuilder {
         program.layer = convolution.name
         defer { program.layer = nil }
         let slot = folded[convolution]
-        if let winograd = try operations.winograd(convolution, batch: batch) {
+        if let winograd = try operations.winograd(convolution, .outputs, batch: batch) {
             let source = try program.bring(input, to: winograd.inputLayout)
             try program.append(
                 .convolution, winograd, source, slot.weights, bias: slot.bias, ending: ending,

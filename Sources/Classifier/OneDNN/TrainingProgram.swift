@@ -127,7 +127,7 @@ extension TrainingBuilder {
         defer { program.layer = nil }
         let convolution = try operations.trainedConvolution(unit.convolution, batch: batch)
         let parameter = store[unit.convolution.name + ".weight"].value
-        let winograd = try operations.winograd(unit.convolution, batch: batch)
+        let winograd = try operations.winograd(unit.convolution, .outputs, batch: batch)
         let convolved = try program.tensor(convolution.layout(dnnl_query_dst_md))
         if let winograd {
             let source = try program.bring(input, to: winograd.inputLayout)
@@ -385,7 +385,9 @@ extension TrainingBuilder {
         program.layer = trace.unit.convolution.name
         defer { program.layer = nil }
         let destination = store[trace.unit.convolution.name + ".weight"].gradient
-        if let winograd = trace.winograd {
+        if let winograd = try operations.winograd(
+            trace.unit.convolution, .weightGradient, batch: batch)
+        {
             let source = try program.bring(trace.input, to: winograd.inputLayout)
             let incoming = try program.bring(gradient, to: winograd.outputLayout)
             try program.appendWeightGradient(winograd, source, incoming, into: destination)

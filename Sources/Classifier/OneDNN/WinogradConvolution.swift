@@ -51,9 +51,10 @@ struct WinogradConvolution {
 
     /// - Returns: nil where the convolution is another, or is better computed directly.
     static func replacing(
-        _ convolution: ResNet18.Convolution, batch: Int, _ kernels: WinogradKernels
+        _ convolution: ResNet18.Convolution, _ product: WinogradKernels.Product, batch: Int,
+        _ kernels: WinogradKernels
     ) throws(ClassifierError) -> WinogradConvolution? {
-        guard kernels.suit(convolution) else { return nil }
+        guard kernels.suit(convolution, product) else { return nil }
         return try WinogradConvolution(convolution, batch: batch, kernels)
     }
 

@@ -29,11 +29,19 @@ struct WinogradKernels {
     /// Channels are multiples of this many.
     var panel: Int { Int(passes.panel) }
 
+    /// What is computed from transformed tiles.
+    enum Product {
+        /// Outputs, or the input's gradient: tiles times weights.
+        case outputs
+        /// Tiles times tiles.
+        case weightGradient
+    }
+
     /// Whether a convolution is of the kind that they compute, and takes less time so.
-    func suit(_ convolution: ResNet18.Convolution) -> Bool {
+    func suit(_ convolution: ResNet18.Convolution, _ product: Product) -> Bool {
         convolution.kernel == 3 && convolution.stride == 1 && convolution.padding == 1
             && convolution.inputSide % winograd_tile_side == 0
-            && convolution.inputSide >= smallestSide
+            && convolution.inputSide >= smallestSide(product)
             && [convolution.inputChannels, convolution.outputChannels].allSatisfy {
                 $0 >= Self.smallestChannelCount && $0 % panel == 0
             }
@@ -42,9 +50,11 @@ struct WinogradKernels {
     /// With fewer channels the transforms take longer than the multiplications that they save.
     private static let smallestChannelCount = 32
 
-    /// With fewer pixels there are so few tiles that transforming the weights takes longer. Direct
-    /// convolutions in bfloat16 take half the time of float32's, so that there is less to save.
-    private var smallestSide: Int { type == dnnl_bf16 ? 8 : 4 }
+    /// With fewer pixels there are so few tiles that transforming the weights takes as long as what is
+    /// saved: half of what is in float32, for direct convolutions in bfloat16 are twice as fast.
+    private func smallestSide(_ product: Product) -> Int {
+        type == dnnl_bf16 && product == .outputs ? 8 : winograd_tile_side
+    }
 
     /// (batch, channels/lanes, row, column, lanes).
     var activationOrder: dnnl_format_tag_t { lanes == 16 ? dnnl_aBcd16b : dnnl_aBcd8b }
