@@ -81,7 +81,7 @@ echo "A model trained by alsweep, width $width"
 recorded=$("$python" -c 'import json, sys
 last = json.load(open(sys.argv[1]))["cycles"][-1]
 print("{correct}/{total}".format(**last))' "$scratch/results.json")
-ours=$(find "$scratch/trained" -name '*.safetensors' ! -name '*.checkpoint.safetensors')
+ours=$(find "$scratch/trained" -maxdepth 1 -name '*.safetensors' ! -name '*.checkpoint.safetensors')
 for engine in onednn openblas; do
     found=$(evaluate "$ours" "$engine" "$scratch/found") || found=
     if [ "$engine" = onednn ]; then
