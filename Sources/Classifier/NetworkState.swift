@@ -88,7 +88,7 @@ extension NetworkState.Tensor {
     /// The values as they lie in a tensor file.
     var littleEndianBytes: [UInt8] {
         switch values {
-        // Closures: a key path of two parts is followed for every value, two hundred times as slowly.
+        // Closures: a key path of two parts is followed anew for every value, which takes seconds.
         case .float32(let values): Self.bytes(of: values.map { $0.bitPattern.littleEndian })
         case .int64(let values): Self.bytes(of: values.map { $0.littleEndian })
         }
