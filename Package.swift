@@ -155,7 +155,8 @@ let package = Package(
             settings: numericSettings),
         tests("DatasetFetch", ["DatasetFetch", "Datasets", "Digests", "SweepModel", "TestServer"]),
         tests(
-            "Classifier", ["Classifier", "CWinograd", "Fuzzing", "FakePlugIn"], fixtures: true,
+            "Classifier", ["Classifier", "COneDNN", "CWinograd", "Fuzzing", "FakePlugIn"],
+            fixtures: true,
             settings: numericSettings),
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],

@@ -22,6 +22,8 @@ void GOMP_parallel(void (*body)(void *), void *data, unsigned thread_count, unsi
 int omp_get_thread_num(void);
 int omp_get_num_threads(void);
 int omp_get_max_threads(void);
+/// Of the teams that the calling thread will lead.
+void omp_set_num_threads(int count);
 
 #if DNNL_VERSION_MAJOR >= 3
 

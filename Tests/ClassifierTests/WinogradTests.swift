@@ -1,3 +1,4 @@
+import COneDNN
 import CWinograd
 import Testing
 
@@ -121,6 +122,79 @@ struct WinogradTests {
         let type = Numbers(precision, emulatingBFloat16: false).type
         let usesWinograd = WinogradKernels(for: network, type) != nil
         #expect((logits[0] != logits[2]) == usesWinograd)
+    }
+}
+
+/// The passes as a network runs them: blocks of tiles, or all tiles and groups of channels, shared by threads.
+@Suite("Convolutions by minimal filtering in a team of threads")
+struct WinogradTeamTests {
+    @Test(
+        "no bit depends on the number of threads", arguments: [(64, 8), (96, 16), (256, 4)],
+        [Precision.float32] + (hasBFloat16 ? [.bfloat16] : []))
+    func threads(example: (channels: Int, side: Int), precision: Precision) throws {
+        let type = Numbers(precision, emulatingBFloat16: false).type
+        let network = ResNet18(width: 64, classes: 10)
+        guard let kernels = WinogradKernels(for: network, type) else { return }
+        let before = omp_get_max_threads()
+        defer { omp_set_num_threads(before) }
+        let results = try [1, 2, 3, 5].map { (threads: Int32) in
+            omp_set_num_threads(threads)
+            return try gradients(example.channels, example.side, kernels)
+        }
+        for result in results {
+            // Not inside the macro, which would print megabytes.
+            let isSame = (result.weights, result.input) == (results[0].weights, results[0].input)
+            #expect(isSame)
+        }
+        #expect(results[0].weights.contains { $0 != 0 })
+    }
+
+    private func gradients(
+        _ channels: Int, _ side: Int, _ kernels: WinogradKernels
+    ) throws -> (weights: [UInt8], input: [UInt8]) {
+        let convolution = ResNet18.Convolution(
+            name: "one", inputChannels: channels, outputChannels: channels, kernel: 3, stride: 1,
+            inputSide: side)
+        let filtering = try #require(
+            try WinogradConvolution.replacing(convolution, .weightGradient, batch: 9, kernels))
+        let device = try Device()
+        var buffers: [[UInt8]] = []
+        var generator = TestGenerator(seed: 5)
+        let layouts = [
+            filtering.inputLayout, filtering.outputLayout, filtering.weightLayout,
+            filtering.weightLayout, filtering.inputLayout,
+            try Layout.plain([filtering.workspaceCount]),
+        ]
+        let memories = try layouts.map { try Memory($0, device) }
+        for (place, layout) in layouts.enumerated() {
+            // Small numbers in either type; what is written begins as something else.
+            buffers.append(
+                place < 3
+                    ? (0..<layout.byteCount / 2).flatMap { _ in
+                        let bits = BFloat16(rounding: generator.uniform() - 0.5).bits
+                        return [UInt8(truncatingIfNeeded: bits), UInt8(bits >> 8)]
+                    } : [UInt8](repeating: 0xFF, count: layout.byteCount))
+        }
+        let addresses = buffers.map { buffer in
+            let address = UnsafeMutableRawPointer.allocate(byteCount: buffer.count, alignment: 64)
+            address.copyMemory(from: buffer, byteCount: buffer.count)
+            return address
+        }
+        defer { for address in addresses { address.deallocate() } }
+        for (memory, address) in zip(memories, addresses) { try memory.bind(to: address) }
+        filtering.weightGradient(
+            .init(
+                input: memories[0], outputGradient: memories[1], weightGradient: memories[3],
+                workspace: memories[5]))
+        filtering.inputGradient(
+            .init(
+                input: memories[1], weights: memories[2], output: memories[4],
+                workspace: memories[5]))
+        func bytes(_ place: Int) -> [UInt8] {
+            Array(
+                UnsafeRawBufferPointer(start: addresses[place], count: buffers[place].count))
+        }
+        return (bytes(3), bytes(4))
     }
 }
 
