@@ -156,8 +156,7 @@ let package = Package(
         tests("DatasetFetch", ["DatasetFetch", "Datasets", "Digests", "SweepModel", "TestServer"]),
         tests(
             "Classifier", ["Classifier", "COneDNN", "CWinograd", "Fuzzing", "FakePlugIn"],
-            fixtures: true,
-            settings: numericSettings),
+            fixtures: true, settings: numericSettings),
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],
             fixtures: true, settings: numericSettings),

@@ -1,3 +1,4 @@
+import ArgumentParser
 import CProcessor
 import ChildProcess
 import Classifier
@@ -265,7 +266,7 @@ private final class BenchmarkChild {
 
     func waitUntilReady() throws {
         while received.count < Self.readyLine.count {
-            guard receive() else { throw failure() }
+            guard receive() else { throw failure(process.wait()) }
         }
     }
 
@@ -273,17 +274,19 @@ private final class BenchmarkChild {
 
     func measurement() throws -> ClassifierBenchmark.Measurement {
         while receive() {}
-        guard process.wait() == .exited(EXIT_SUCCESS) else { throw failure() }
+        let end = process.wait()
+        guard end == .exited(EXIT_SUCCESS) else { throw failure(end) }
         return try JSONDecoder().decode(
             ClassifierBenchmark.Measurement.self,
             from: Data(received.dropFirst(Self.readyLine.count)))
     }
 
-    /// The child has said on standard error why.
-    private func failure() -> CommandFailure {
-        CommandFailure(
-            "a measuring process ended too early",
-            hint: "its own error stands above; with none, look for memory that ran out")
+    /// A child that ended itself has said on standard error why.
+    private func failure(_ end: ProcessEnd) -> any Error {
+        if case .exited(let status) = end, status != EXIT_SUCCESS { return ExitCode(status) }
+        return CommandFailure(
+            "a measuring process ended too early: it \(end)",
+            hint: "look for memory that ran out, or for who ended it")
     }
 
     /// - Returns: false at the end of its output.

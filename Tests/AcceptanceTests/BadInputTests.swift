@@ -61,6 +61,9 @@ extension Acceptance {
                 ["experiment", "--dataset", "mnist", "--strategy", "random"], folder, status: 2,
                 "unknown dataset 'mnist'")
             try expectFailure(
+                ["experiment", "--dataset", "fashionmnist", "--strategy", "dqn"], folder, status: 2,
+                "strategy 'dqn' needs its gradient steps", "add --gradient-steps 100")
+            try expectFailure(
                 ["lunch", "tiny.yaml"], folder, status: 2, "'lunch' is not a command",
                 "did you mean `alsweep launch`?")
             let help = try Program.run(["--help"], in: folder)

@@ -131,6 +131,13 @@ struct ExperimentCommand: ParsableCommand {
 
     /// The same checks as for a sweep file, by way of one.
     private func configuration() throws -> TrialConfiguration {
+        // A sweep file's remedy for this one is none on a command line.
+        if Learner(rawValue: strategy) != nil, gradientSteps == nil {
+            throw CommandFailure(
+                "strategy '\(strategy)' needs its gradient steps",
+                hint: "add --gradient-steps 100, or another number",
+                status: ExitStatusCode.usage)
+        }
         var settings: [String] = []
         func set(_ key: String, _ value: (some CustomStringConvertible)?) {
             if let value { settings.append("\(key): \(value)") }
