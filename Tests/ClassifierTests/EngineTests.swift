@@ -1,3 +1,4 @@
+import COneDNN
 import Classifier
 import Testing
 
@@ -99,6 +100,30 @@ struct EngineTests {
                 Array(batch.images[index * 3072..<(index + 1) * 3072]))
         }
         #expect(deviation(together, from: alone) < 1e-5)
+    }
+
+    @Test(
+        "scores are the same, however many threads share the images",
+        arguments: [Precision.float32, .bfloat16].filter { OneDNNEngine.supports($0) })
+    func scoringThreads(precision: Precision) throws {
+        let before = omp_get_max_threads()
+        defer { omp_set_num_threads(before) }
+        let network = ResNet18(width: 32, classes: 10)
+        // More than one batch, and a last one with fewer images than threads.
+        let images = network.randomBatch(OneDNNEngine.scoringBatch + 3, seed: 8).images
+        let state = network.initialState(seed: 1)
+        let alone = try OneDNNEngine(network, state, precision).logits(images)
+        for threads in [2, 5] as [Int32] {
+            omp_set_num_threads(threads)
+            let engine = try OneDNNEngine(network, state, precision)
+            let shared = try engine.logits(images)
+            #expect(deviation(shared, from: alone) < 1e-5)
+            #expect(omp_get_max_threads() == threads, "what comes next has all threads again")
+            // The same shares in one thread: no bit depends on which thread has them.
+            omp_set_num_threads(1)
+            let isSame = try engine.logits(images) == shared
+            #expect(isSame)
+        }
     }
 
     @Test("scoring no image writes nothing", arguments: EngineKind.allCases)

@@ -7,27 +7,44 @@ func check(_ status: dnnl_status_t, _ call: StaticString) throws(ClassifierError
     }
 }
 
-/// The CPU as oneDNN's engine, and the stream that primitives run in.
+/// The CPU as oneDNN's engine, and the stream that primitives run in, one thread's at a time.
 final class Device {
     let engine: dnnl_engine_t
     let stream: dnnl_stream_t
+    /// Whose engine it is, if another's.
+    private let owner: Device?
 
     init() throws(ClassifierError) {
         var engine: dnnl_engine_t?
         try check(dnnl_engine_create(&engine, dnnl_cpu, 0), "dnnl_engine_create")
-        var stream: dnnl_stream_t?
-        let status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags.rawValue)
-        guard status == dnnl_success else {
+        do throws(ClassifierError) {
+            stream = try Self.stream(of: engine!)
+        } catch {
             dnnl_engine_destroy(engine)
-            throw .library(call: "dnnl_stream_create", status: Int(status.rawValue))
+            throw error
         }
         self.engine = engine!
-        self.stream = stream!
+        owner = nil
+    }
+
+    /// The same engine, whose tensors it can use, with a stream of its own.
+    init(sharing owner: Device) throws(ClassifierError) {
+        engine = owner.engine
+        stream = try Self.stream(of: owner.engine)
+        self.owner = owner
     }
 
     deinit {
         dnnl_stream_destroy(stream)
-        dnnl_engine_destroy(engine)
+        if owner == nil { dnnl_engine_destroy(engine) }
+    }
+
+    private static func stream(of engine: dnnl_engine_t) throws(ClassifierError) -> dnnl_stream_t {
+        var stream: dnnl_stream_t?
+        try check(
+            dnnl_stream_create(&stream, engine, dnnl_stream_default_flags.rawValue),
+            "dnnl_stream_create")
+        return stream!
     }
 
     /// Waits until everything that was started has ended.

@@ -15,7 +15,7 @@ public final class OneDNNEngine: ClassifierEngine {
     /// The batch size whose layouts the parameters are kept in; others reorder if they must.
     private static let referenceBatch = 128
     /// A cycle needs the full and the last batch; a few more let callers alternate.
-    private static let maximumProgramCount = 4
+    static let maximumProgramCount = 4
 
     private let device: Device
     private let numbers: Numbers
@@ -24,7 +24,8 @@ public final class OneDNNEngine: ClassifierEngine {
     private let arena = Arena()
     private var running: [RunningStatistics]
     private var training = ProgramCache<TrainingProgram>(capacity: maximumProgramCount)
-    private var scoring = ProgramCache<ScoringProgram>(capacity: maximumProgramCount)
+    /// One for each thread; the first has the arena of training.
+    private var scorers: [Scorer] = []
     /// Whether parameters or statistics have changed since they were folded.
     private var foldedIsStale = true
     package private(set) var trainingLogits: [Float] = []
@@ -217,23 +218,41 @@ extension OneDNNEngine {
 
     /// Runs the images through in parts; `collect` takes each part's results, with the index of
     /// its first image.
+    ///
+    /// Images have nothing to do with each other here, so every thread scores its share of them alone:
+    /// threads wait for each other once a batch instead of in every layer.
     private func score(
         _ images: Span<Float>, _ imageCount: Int, collect: (Int, ScoringProgram) -> Void
     ) throws(ClassifierError) {
         precondition(imageCount >= 0 && images.count == imageCount * ResNet18.imageElementCount)
         guard imageCount > 0 else { return }
         try fold()
+        while scorers.count < max(1, omp_get_max_threads()) {
+            scorers.append(Scorer(scorers.isEmpty ? arena : Arena()))
+        }
         for first in stride(from: 0, to: imageCount, by: Self.scoringBatch) {
             let count = min(Self.scoringBatch, imageCount - first)
-            let part = try scoring.program(batch: count) { (batch) throws(ClassifierError) in
-                try ScoringProgram(network, batch: batch, store, folded, device, numbers)
+            forEachThread { thread, threads in
+                // What runs in here is one thread of its own to oneDNN.
+                omp_set_num_threads(1)
+                for number in stride(from: thread, to: scorers.count, by: threads) {
+                    let part = share(of: count, number, scorers.count)
+                    let start = (first + part.lowerBound) * ResNet18.imageElementCount
+                    let length = part.count * ResNet18.imageElementCount
+                    scorers[number].score(
+                        images.extracting(start..<start + length), imageCount: part.count,
+                        profile: thread == 0 ? profile : nil
+                    ) { (batch) throws(ClassifierError) in
+                        try ScoringProgram(network, batch: batch, store, folded, device, numbers)
+                    }
+                }
             }
-            try part.program.bind(to: arena)
-            let start = first * ResNet18.imageElementCount
-            part.input.fill(
-                from: images.extracting(start..<start + count * ResNet18.imageElementCount))
-            try part.program.run(0..<part.program.stepCount, device, profile: profile)
-            collect(first, part)
+            for (number, scorer) in scorers.enumerated() {
+                let part = share(of: count, number, scorers.count)
+                if let program = try scorer.outcome.get() {
+                    collect(first + part.lowerBound, program)
+                }
+            }
         }
     }
 

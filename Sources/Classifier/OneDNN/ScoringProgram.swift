@@ -63,6 +63,8 @@ final class ScoringProgram {
     let features: Memory
     /// Row-major `(batch, classes)`.
     let logits: Memory
+    /// The network's, with a stream of its own.
+    private let device: Device
 
     init(
         _ network: ResNet18, batch: Int, _ store: ParameterStore, _ folded: FoldedStore,
@@ -91,6 +93,43 @@ final class ScoringProgram {
                 (DNNL_ARG_BIAS, store["linear.bias"].value), (DNNL_ARG_DST_0, logits),
             ])
         program = builder.program.finish()
+        self.device = try Device(sharing: device)
+    }
+
+    func run(_ images: Span<Float>, _ arena: Arena, _ profile: Profile?) throws(ClassifierError) {
+        try program.bind(to: arena)
+        input.fill(from: images)
+        try program.run(0..<program.stepCount, device, profile: profile)
+    }
+}
+
+/// Scores images in one thread.
+final class Scorer {
+    private let arena: Arena
+    private var programs = ProgramCache<ScoringProgram>(
+        capacity: OneDNNEngine.maximumProgramCount)
+    /// The program with the last results; none of no images.
+    private(set) var outcome = Result<ScoringProgram?, ClassifierError>.success(nil)
+
+    /// - Parameter arena: lent for as long as images are scored.
+    init(_ arena: Arena) {
+        self.arena = arena
+    }
+
+    /// - Parameter make: makes the program of a batch size, in the thread that runs it.
+    func score(
+        _ images: Span<Float>, imageCount: Int, profile: Profile?,
+        make: (Int) throws(ClassifierError) -> ScoringProgram
+    ) {
+        outcome = .success(nil)
+        guard imageCount > 0 else { return }
+        do throws(ClassifierError) {
+            let part = try programs.program(batch: imageCount, make: make)
+            try part.run(images, arena, profile)
+            outcome = .success(part)
+        } catch {
+            outcome = .failure(error)
+        }
     }
 }
 
