@@ -54,8 +54,12 @@ public final class TestServer: Sendable {
         port = Int(UInt16(bigEndian: address.sin_port))
         signal(SIGPIPE, SIG_IGN)
         Thread.detachNewThread { [weak self] in
+            // Closed here and not by `deinit`: its number would soon be another server's, whose
+            // connections this thread would take.
+            defer { close(descriptor) }
             while true {
                 let client = accept(descriptor, nil, nil)
+                if client < 0 && errno == EINTR { continue }
                 guard client >= 0 else { return }
                 Thread.detachNewThread { [weak self] in
                     self?.answer(client)
@@ -67,7 +71,6 @@ public final class TestServer: Sendable {
 
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 
     public var address: String { "http://127.0.0.1:\(port)/" }
