@@ -145,14 +145,26 @@ struct TrialRun {
 }
 
 extension ExperimentCheckpoint {
-    /// For the model file: which engines it is of, if of more than one.
+    /// For the model file: what computed it last, and which engines it is of, if of more than one.
     fileprivate var remarks: [String: String] {
-        guard !switches.isEmpty else { return [:] }
         let study = configuration.studyProtocol
+        var remarks = [
+            ModelRemark.engine: study.engine.rawValue,
+            ModelRemark.precision: study.precision.rawValue,
+        ]
+        guard !switches.isEmpty else { return remarks }
         let parts = switches.map {
             "\($0.engine.rawValue) \($0.precision.rawValue) to cycle \($0.cycle)"
         }
         let last = "\(study.engine.rawValue) \(study.precision.rawValue)"
-        return ["engines": (parts + [last]).joined(separator: ", ")]
+        remarks[ModelRemark.engines] = (parts + [last]).joined(separator: ", ")
+        return remarks
     }
+}
+
+/// The names of what a model file says of its training, beside its tensors.
+enum ModelRemark {
+    static let engine = "engine"
+    static let precision = "precision"
+    static let engines = "engines"
 }

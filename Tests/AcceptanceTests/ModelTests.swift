@@ -78,6 +78,30 @@ extension Acceptance {
             #expect(foreign.status == 1 && foreign.errors.contains("hint: "))
         }
 
+        @Test("a model is evaluated in the precision of its training, unless told otherwise")
+        func precision() throws {
+            let folder = try TemporaryFolder()
+            let environment = ["ALSWEEP_EMULATE_BFLOAT16=1"]
+            let trained = try Program.run(
+                Self.experiment + ["--precision", "bfloat16", "--output", "out"], in: folder,
+                environment: environment)
+            let recorded = try decoder.decode(Experiment.self, from: Data(trained.output.utf8))
+            let name = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/out")
+                .first { $0.hasSuffix(".safetensors") && !$0.contains("checkpoint") }!
+            func evaluate(_ options: [String]) throws -> String {
+                try Program.run(
+                    ["evaluate", "out/\(name)", "--dataset", "fashionmnist"]
+                        + ["--test-limit", "300"] + options, in: folder, environment: environment
+                ).output
+            }
+            let output = try evaluate([])
+            #expect(output.contains(" \(recorded.cycles.last!.correct)/300 correct"), "\(output)")
+            #expect(output.hasSuffix("  bfloat16\n"), "\(output)")
+            #expect(try evaluate(["--precision", "float32"]).hasSuffix("  float32\n"))
+            // OpenBLAS has no other.
+            #expect(try evaluate(["--engine", "openblas"]).hasSuffix("  float32\n"))
+        }
+
         private struct Figures: Decodable {
             var precision: String
             var imagesPerSecond: Double

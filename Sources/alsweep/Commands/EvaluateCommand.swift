@@ -12,7 +12,7 @@ struct EvaluateCommand: ParsableCommand {
         discussion: """
             The file is one that a sweep left in its models folder, or PyTorch's state_dict of such a
             ResNet-18 in the safetensors format. With the engine and the precision of the training it
-            gives the accuracy that the sweep recorded; with others a few images differ.
+            gives the accuracy that the sweep recorded; with others a few images may differ.
             """)
 
     @Argument(help: "A model file (safetensors).", completion: .file())
@@ -24,8 +24,12 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: EngineName.help)
     var engine = EngineName.onednn
 
-    @Option(help: PrecisionSetting.help)
-    var precision = PrecisionSetting.fixed(.float32)
+    @Option(
+        help: ArgumentHelp(
+            PrecisionSetting.help.abstract
+                + " Default: the training's, where the file says it and this machine has it, else float32."
+        ))
+    var precision: PrecisionSetting?
 
     @Option(help: "Only the first images of the test files.")
     var testLimit: Int?
@@ -64,8 +68,8 @@ struct EvaluateCommand: ParsableCommand {
         let test = try DatasetSearch(
             folder: data, environment: ProcessInfo.processInfo.environment
         ).load(dataset, poolCount: 1, testCount: testLimit ?? dataset.fullTestCount).test
-        let engine = try engine.make(network, state, precision.resolved(for: engine))
-        let scores = try score(test, by: engine)
+        let precision = try precision?.resolved(for: engine) ?? trainingPrecision()
+        let scores = try score(test, by: engine.make(network, state, precision))
         let correct = (0..<test.count).count { image in
             let row = scores[image * network.classes..<(image + 1) * network.classes]
             // Ties go to the first class, as in the experiment.
@@ -80,13 +84,21 @@ struct EvaluateCommand: ParsableCommand {
                 ], metadata: ["dataset": dataset.rawValue], to: logits)
         }
         let output = EvaluateOutput(
-            model: model, dataset: dataset, width: network.width, correct: correct,
-            total: test.count)
+            model: model, dataset: dataset, width: network.width, precision: precision,
+            correct: correct, total: test.count)
         switch outputMode {
         case .human: print(output.text)
         case .json: try printJSON(output)
         case .quiet: print("\(correct)/\(test.count)")
         }
+    }
+
+    /// What the model was trained in, if its file says so and the engine has it here.
+    private func trainingPrecision() throws -> SweepModel.Precision {
+        let known = try Safetensors.metadata(ofFile: model)[ModelRemark.precision]
+            .flatMap(SweepModel.Precision.init)
+        guard let known, engine.isOfferedHere(known) else { return .float32 }
+        return known
     }
 
     /// `(images, classes)`, row-major.
@@ -107,6 +119,7 @@ private struct EvaluateOutput: Encodable {
     var model: String
     var dataset: DatasetName
     var width: Int
+    var precision: SweepModel.Precision
     var correct: Int
     var total: Int
 
@@ -114,7 +127,7 @@ private struct EvaluateOutput: Encodable {
 
     var text: String {
         String(
-            format: "%.2f %%  %d/%d correct  %@  width %d", accuracy, correct, total,
-            dataset.title, width)
+            format: "%.2f %%  %d/%d correct  %@  width %d  %@", accuracy, correct, total,
+            dataset.title, width, precision.rawValue)
     }
 }
