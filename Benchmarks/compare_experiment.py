@@ -7,7 +7,6 @@ of the same run.
 """
 
 import argparse
-import gzip
 import json
 import os
 import shutil
@@ -16,9 +15,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from comparison import REPOSITORY, SideFailed, alsweep_program, cpu_name, run_json, table
+from comparison import (
+    DEBIAN_FOLDER, REPOSITORY, SideFailed, alsweep_program, cpu_name, make_torchvision_folder,
+    run_json, table,
+)
 
-DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 SETTINGS = {
     "seed": 0, "width": 64, "epochs": 4, "cycles": 3, "initial": 500, "addendum": 500,
     "pool_limit": 10_000, "test_limit": 10_000, "gradient_steps": 100,
@@ -77,23 +78,6 @@ def run_pytorch(options: argparse.Namespace, torchvision_folder: Path, is_batche
         command + (["--batched"] if is_batched else []), {"OMP_NUM_THREADS": str(options.threads)}
     )
     return {"side": BATCHED if is_batched else PLAIN, "seconds": seconds, **result}
-
-
-def make_torchvision_folder(source: Path, scratch: Path) -> Path:
-    """The dataset as torchvision keeps it after a download."""
-    raw = scratch / "FashionMNIST" / "raw"
-    raw.mkdir(parents=True)
-    for part in ["train", "t10k"]:
-        for kind in ["images-idx3-ubyte", "labels-idx1-ubyte"]:
-            path = source / f"{part}-{kind}.gz"
-            if not path.exists():
-                sys.exit(
-                    f"error: there is no {path}\n"
-                    "hint: apt-get install dataset-fashion-mnist, or give --data"
-                )
-            with gzip.open(path) as packed, open(raw / path.stem, "wb") as file:
-                shutil.copyfileobj(packed, file)
-    return scratch
 
 
 def phases(run: dict) -> str:

@@ -1,5 +1,6 @@
 """What the comparisons with PyTorch share: running a side, medians, tables."""
 
+import gzip
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
 class SideFailed(Exception):
@@ -41,6 +43,23 @@ def run_json(command: list[str], environment: dict[str, str] | None = None) -> t
         return json.loads(done.stdout), seconds
     except json.JSONDecodeError:
         raise SideFailed(f"printed no JSON object: {done.stdout[:200]!r}") from None
+
+
+def make_torchvision_folder(source: Path, scratch: Path) -> Path:
+    """The dataset as torchvision keeps it after a download."""
+    raw = scratch / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part in ["train", "t10k"]:
+        for kind in ["images-idx3-ubyte", "labels-idx1-ubyte"]:
+            path = source / f"{part}-{kind}.gz"
+            if not path.exists():
+                sys.exit(
+                    f"error: there is no {path}\n"
+                    "hint: apt-get install dataset-fashion-mnist, or give --data"
+                )
+            with gzip.open(path) as packed, open(raw / path.stem, "wb") as file:
+                shutil.copyfileobj(packed, file)
+    return scratch
 
 
 def cpu_flags() -> set[str]:

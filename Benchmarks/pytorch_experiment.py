@@ -82,28 +82,36 @@ class Agent:
             self.optimizer.step()
 
 
-def train(model: nn.Module, labelled: Dataset, options: argparse.Namespace) -> None:
+def train(model: nn.Module, labelled: Dataset, options: argparse.Namespace) -> float:
+    """The mean loss over the images in the last epoch."""
     loader = DataLoader(labelled, options.batch, shuffle=True, num_workers=WORKERS)
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
-    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[160])
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=options.milestones)
     model.train()
+    total = 0.0
     for _ in range(options.epochs):
+        total = 0.0
         for images, labels in loader:
             optimizer.zero_grad()
             loss = criterion(model(images), labels)
             loss.backward()
             optimizer.step()
+            total += loss.item() * len(labels)
         scheduler.step()
+    return total / len(labelled)
 
 
 @torch.no_grad()
-def count_correct(model: nn.Module, test: Dataset, options: argparse.Namespace) -> int:
+def evaluate(model: nn.Module, test: Dataset, options: argparse.Namespace) -> tuple[int, float]:
+    """How many images the classifier is right about, and the mean loss."""
     model.eval()
-    correct = 0
+    correct, total = 0, 0.0
     for images, labels in DataLoader(test, options.batch, num_workers=WORKERS):
-        correct += (model(images).argmax(1) == labels).sum().item()
-    return correct
+        logits = model(images)
+        correct += (logits.argmax(1) == labels).sum().item()
+        total += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
+    return correct, total / len(test)
 
 
 def states_of(logits):
@@ -163,9 +171,9 @@ def run(options: argparse.Namespace) -> list[dict]:
     cycles = []
     for cycle in range(1, options.cycles + 1):
         begin = time.monotonic()
-        train(model, Subset(training_images, labelled), options)
+        train_loss = train(model, Subset(training_images, labelled), options)
         trained = time.monotonic()
-        correct = count_correct(model, test, options)
+        correct, test_loss = evaluate(model, test, options)
         tested = time.monotonic()
         count = len(labelled)
         # After the last cycle nothing is bought.
@@ -179,6 +187,8 @@ def run(options: argparse.Namespace) -> list[dict]:
                 "labelled": count,
                 "correct": correct,
                 "total": len(test),
+                "train_loss": train_loss,
+                "test_loss": test_loss,
                 "seconds_training": trained - begin,
                 "seconds_testing": tested - trained,
                 "seconds_querying": time.monotonic() - tested,
@@ -195,6 +205,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--milestones", type=int, nargs="+", default=[160])
     parser.add_argument("--cycles", type=int, default=3)
     parser.add_argument("--initial", type=int, default=500)
     parser.add_argument("--addendum", type=int, default=500)
