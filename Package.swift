@@ -78,6 +78,8 @@ let package = Package(
         // Small C functions of our own: what Swift cannot say about vectors.
         .target(name: "CProcessor"),
         .target(
+            name: "CChannelSums", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
+        .target(
             name: "CWinograd", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
 
         // The pure core: no clock, no system randomness, no I/O.
@@ -99,7 +101,10 @@ let package = Package(
             "Datasets", ["SweepModel", "Digests", "CZlib", "CArchive"], settings: numericSettings),
         library("DatasetFetch", ["Datasets", "CCurl"]),
         library(
-            "Classifier", ["COneDNN", "COpenBLAS", "CProcessor", "CWinograd", "CTorchEngine"],
+            "Classifier",
+            [
+                "CChannelSums", "COneDNN", "COpenBLAS", "CProcessor", "CWinograd", "CTorchEngine",
+            ],
             settings: numericSettings),
         library(
             "ActiveLearning", ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"],
@@ -155,7 +160,8 @@ let package = Package(
             settings: numericSettings),
         tests("DatasetFetch", ["DatasetFetch", "Datasets", "Digests", "SweepModel", "TestServer"]),
         tests(
-            "Classifier", ["Classifier", "COneDNN", "CWinograd", "Fuzzing", "FakePlugIn"],
+            "Classifier",
+            ["Classifier", "CChannelSums", "COneDNN", "CWinograd", "Fuzzing", "FakePlugIn"],
             fixtures: true, settings: numericSettings),
         tests(
             "ActiveLearning", ["ActiveLearning", "Classifier", "Datasets", "Digests"],

@@ -245,10 +245,11 @@ static inline unsigned onednn_norm_flags(int with_relu) {
 /// Whether the gradient takes `DNNL_ARG_SHIFT`: each version refuses what the other demands.
 static inline int onednn_norm_gradient_takes_shift(void) { return DNNL_VERSION_MAJOR < 3; }
 
+/// With the statistics as inputs, which are those of the batch.
 static inline dnnl_status_t onednn_batch_norm_forward(
     dnnl_primitive_desc_t *out, dnnl_engine_t engine, onednn_layout data, float epsilon,
     int with_relu, const_dnnl_primitive_attr_t attr) {
-    const unsigned flags = onednn_norm_flags(with_relu);
+    const unsigned flags = onednn_norm_flags(with_relu) | dnnl_use_global_stats;
 #if DNNL_VERSION_MAJOR >= 3
     return dnnl_batch_normalization_forward_primitive_desc_create(
         out, engine, dnnl_forward_training, onednn_read(data), onednn_read(data), epsilon, flags,

@@ -94,6 +94,23 @@ for engine in onednn openblas; do
     rm -f "$scratch/found"
 done
 
+# The same draws, in float64: a step on real images leads to the same loss.
+echo "A trial replayed in PyTorch, width $width"
+first_steps=(--seed 0 --width "$width" --initial 128 --epochs 2 --learning-rate 0.01)
+"$python" Tests/PyTorch/replay_trial.py "${first_steps[@]}" --milestones 9 --data "$data" \
+    >"$scratch/replayed.json"
+for engine in onednn openblas; do
+    "$alsweep" experiment --dataset fashionmnist --strategy random --cycles 1 --milestones 9 \
+        "${first_steps[@]}" --test-limit 500 --engine "$engine" --precision float32 --data "$data" \
+        --output-mode json >"$scratch/trial.json"
+    check "$engine, loss after a step" "$python" -c 'import json, sys
+ours = json.load(open(sys.argv[1]))["cycles"][0]
+expected = json.load(open(sys.argv[2]))
+losses = [side["train_loss"] for side in (ours, expected)]
+print("{:.6f} and {:.6f}".format(*losses))
+sys.exit(abs(losses[0] - losses[1]) > 1e-4)' "$scratch/trial.json" "$scratch/replayed.json"
+done
+
 # A check that cannot fail proves nothing: logits that differ by a thousandth must be told.
 "$python" -c 'import sys
 from safetensors.torch import load_file, save_file

@@ -22,7 +22,8 @@ struct ImportRule {
         ImportRule("DatasetFetch", ["Datasets", "CCurl"] + standard),
         ImportRule(
             "Classifier",
-            ["COneDNN", "COpenBLAS", "CProcessor", "CWinograd", "CTorchEngine"] + standard),
+            ["CChannelSums", "COneDNN", "COpenBLAS", "CProcessor", "CWinograd", "CTorchEngine"]
+                + standard),
         ImportRule(
             "ActiveLearning",
             ["SweepModel", "Classifier", "Datasets", "Digests", "COpenBLAS"] + standard),

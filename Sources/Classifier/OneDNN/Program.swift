@@ -12,6 +12,7 @@ enum Step {
     case sum(into: Memory, other: Memory)
     /// memory ← memory, each element rounded to bfloat16.
     case rounding(Memory)
+    case statistics(ChannelStatistics)
     /// A convolution's weight gradient as a matrix product over channels-last tensors.
     case weightGradient(TiledConvolution, ChannelsLastTensors)
     case winograd(WinogradConvolution, WinogradConvolution.ForwardTensors)
@@ -48,6 +49,7 @@ extension Step {
             default: add(into.floats, other.floats)
             }
         case .rounding(let memory): roundToBFloat16(memory.floats)
+        case .statistics(let statistics): statistics.compute()
         case .weightGradient(let convolution, let tensors):
             var columns = tensors.columns.floats.mutableSpan
             var weightGradient = tensors.weightGradient.floats.mutableSpan
@@ -246,6 +248,26 @@ struct ProgramBuilder {
                     input: input, outputGradient: outputGradient, weightGradient: weightGradient,
                     workspace: workspace)))
         release(workspace)
+    }
+
+    /// The statistics of a batch's channels.
+    mutating func appendStatistics(
+        of values: Memory, mean: Memory, variance: Memory
+    ) throws(ClassifierError) {
+        var source = values
+        if try ChannelStatistics.lanes(of: values.layout) == nil {
+            source = try bring(
+                values, to: Layout(values.layout.shape, values.layout.type, order: dnnl_acdb))
+        }
+        let sums = try tensor(.plain(ChannelStatistics.sumsShape(of: values.layout)))
+        append(
+            .norm,
+            .statistics(
+                ChannelStatistics(
+                    values: source, lanes: try ChannelStatistics.lanes(of: source.layout)!,
+                    sums: sums, mean: mean, variance: variance)))
+        release(sums)
+        release(source, broughtFrom: values)
     }
 
     /// Copies a tensor into another of the same shape.

@@ -153,6 +153,8 @@ extension TrainingBuilder {
             mean: try program.tensor(channels), variance: try program.tensor(channels),
             sampleCount: batch * unit.convolution.outputSide * unit.convolution.outputSide)
         self.statistics.append(statistics)
+        try program.appendStatistics(
+            of: convolved, mean: statistics.mean, variance: statistics.variance)
         let output = try program.tensor(convolved.layout)
         var arguments = [
             (DNNL_ARG_SRC_0, convolved), (DNNL_ARG_DST_0, output),
