@@ -27,6 +27,14 @@ extension CheckpointError: CustomStringConvertible {
         }
     }
 
+    /// Whether the file may be whole, and of use to another trial or another version.
+    public var isOfOther: Bool {
+        switch self {
+        case .otherFormat, .otherConfiguration: true
+        case .file, .damaged: false
+        }
+    }
+
     /// What to do about it; nil where the description says it.
     public var hint: String? {
         switch self {

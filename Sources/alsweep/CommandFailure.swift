@@ -32,6 +32,7 @@ struct CommandFailure: Error {
         case let error as DatasetError: self.init(error.description, hint: error.hint)
         case let error as FetchError: self.init(error.description, hint: error.hint)
         case let error as ExperimentError: self.init(error.description, hint: error.hint)
+        case let error as CheckpointError: self.init(error.description, hint: error.hint)
         case let error as GPUError: self.init(error.description, hint: error.hint)
         case let error as LauncherError: self.init(error.description, hint: error.hint)
         case let error as RefusedCommand: self.init(error.description, hint: error.hint)

@@ -17,6 +17,9 @@ struct TrialRun {
     var classifierFolder: String?
     /// Whether a checkpoint that another engine or precision wrote is taken up.
     var switchesEngine = false
+    /// Whether a checkpoint of another trial, or of another version, ends the run. Otherwise the trial starts
+    /// anew and replaces it.
+    var keepsOthersCheckpoints = false
 
     enum Failure: Error {
         /// The configuration cannot work: another attempt would fail in the same way.
@@ -40,7 +43,7 @@ struct TrialRun {
         onCycle: @escaping (CycleResult) -> Void, onEpoch: @escaping (EpochProgress) -> Void,
         shouldStop: @escaping () -> Bool
     ) throws(Failure) -> String? {
-        let checkpoint = checkpoint()
+        let checkpoint = try checkpoint()
         if let checkpoint, !checkpoint.switches.isEmpty { onSwitches(checkpoint.switches) }
         for result in checkpoint?.results ?? [] { onCycle(result) }
         var storageError: (any Error)?
@@ -61,10 +64,13 @@ struct TrialRun {
         return try save(final)
     }
 
-    private func checkpoint() -> ExperimentCheckpoint? {
+    private func checkpoint() throws(Failure) -> ExperimentCheckpoint? {
         guard
             let found = checkpoints?.read(for: configuration, switchingEngine: switchesEngine)
         else { return nil }
+        if keepsOthersCheckpoints, let error = found.errors.first(where: \.isOfOther) {
+            throw .user(error)
+        }
         // What was in it can be computed again, with the same numbers.
         let done = found.checkpoint?.results.count ?? 0
         for error in found.errors {

@@ -46,6 +46,33 @@ extension Acceptance {
             #expect(try run("second", options, in: folder) == first)
         }
 
+        @Test(
+            "another trial in the same folder is refused, and what is there stays",
+            arguments: [["--width", "5"], ["--engine", "openblas"], ["--cycles", "3"]])
+        func otherTrial(options: [String]) throws {
+            let folder = try TemporaryFolder()
+            _ = try run("out", in: folder)
+            func files() throws -> [String: Data] {
+                let names = try FileManager.default.contentsOfDirectory(
+                    atPath: folder.path + "/out"
+                ).filter { $0.hasSuffix(".safetensors") }
+                return Dictionary(
+                    uniqueKeysWithValues: names.map {
+                        ($0, FileManager.default.contents(atPath: folder.path + "/out/" + $0)!)
+                    })
+            }
+            let before = try files()
+            #expect(before.count == 2)
+            // Of an option that is given twice the last counts.
+            let result = try Program.run(
+                Self.experiment + ["--output", "out"] + options, in: folder)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("is the checkpoint of another trial: "))
+            #expect(result.errors.contains("hint: name another folder"))
+            let isKept = try files() == before
+            #expect(isKept)
+        }
+
         @Test("a model file evaluates to the accuracy that was recorded")
         func evaluate() throws {
             let folder = try TemporaryFolder()

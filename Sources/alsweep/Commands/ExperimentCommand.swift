@@ -96,7 +96,8 @@ struct ExperimentCommand: ParsableCommand {
             configuration: configuration, dataFolder: data,
             checkpointPath: output.map { "\($0)/\(configuration.id).checkpoint.safetensors" },
             modelPath: output.map { "\($0)/\(configuration.id).safetensors" },
-            classifierFolder: output.map { "\($0)/classifiers" }, switchesEngine: switchEngine)
+            classifierFolder: output.map { "\($0)/classifiers" }, switchesEngine: switchEngine,
+            keepsOthersCheckpoints: true)
         var results: [CycleResult] = []
         var switches: [EngineSwitch]?
         do {
