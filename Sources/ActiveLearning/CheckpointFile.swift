@@ -57,6 +57,7 @@ private enum MetadataKey {
     static let auc = "auc"
     /// Only of a trial that has changed its engine.
     static let switches = "engine_switches"
+    static let platform = "platform"
 }
 
 extension ExperimentCheckpoint {
@@ -72,6 +73,7 @@ extension ExperimentCheckpoint {
             MetadataKey.results: json(results),
         ]
         if !switches.isEmpty { metadata[MetadataKey.switches] = json(switches) }
+        metadata[MetadataKey.platform] = platform
         switch strategy {
         case .random(let generator):
             tensors.append(
@@ -149,6 +151,7 @@ extension ExperimentCheckpoint {
                     classes: configuration.dataset.classCount), prefix: "network."),
             pool: pool,
             strategy: try file.strategy(of: configuration))
+        platform = file.metadata[MetadataKey.platform]
     }
 }
 

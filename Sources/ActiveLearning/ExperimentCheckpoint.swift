@@ -12,6 +12,10 @@ public struct ExperimentCheckpoint: Hashable, Sendable {
     /// Where the trial went on with another engine or precision, in order; empty in almost every trial.
     public let switches: [EngineSwitch]
 
+    /// What the last cycle was computed on, in words separated by `; `: where it is equal, so are the bits of
+    /// what is computed. nil if nobody said so.
+    public var platform: String?
+
     let pool: LabelledPool
     let strategy: StrategyState
 

@@ -46,11 +46,14 @@ struct TrialRun {
         let checkpoint = try checkpoint()
         if let checkpoint, !checkpoint.switches.isEmpty { onSwitches(checkpoint.switches) }
         for result in checkpoint?.results ?? [] { onCycle(result) }
+        let platform = platform
         var storageError: (any Error)?
         let observer = ExperimentObserver(
             onEpoch: onEpoch,
             onCycle: { result, checkpoint in
                 do {
+                    var checkpoint = checkpoint
+                    checkpoint.platform = platform
                     // First the state, then the news: whoever hears of a cycle finds its state.
                     try checkpoints?.write(checkpoint)
                     onCycle(result)
@@ -79,6 +82,15 @@ struct TrialRun {
         }
         if found.errors.isEmpty, found.checkpoint != nil {
             print("going on after cycle \(done)", to: &StandardError.stream)
+        }
+        if let found = found.checkpoint, found.platform != nil, found.platform != platform,
+            done < configuration.studyProtocol.cycles
+        {
+            // Another number of threads or another kind of CPU rounds in other places.
+            print(
+                "warning: the cycles up to \(done) were computed on another platform, so the rest will differ from "
+                    + "a run that was not interrupted: \(difference(found.platform!, platform))",
+                to: &StandardError.stream)
         }
         if let change = found.checkpoint?.switches.last {
             print(
@@ -124,12 +136,26 @@ struct TrialRun {
         }
     }
 
+    /// What the bits of the trial's numbers depend on beside its configuration.
+    private var platform: String {
+        "alsweep \(softwareVersion); \(configuration.studyProtocol.engine.numericPlatform)"
+    }
+
+    /// `1 and 1 threads there, 2 and 2 threads here`: the words that two platforms do not share.
+    private func difference(_ there: String, _ here: String) -> String {
+        func words(_ platform: String, without other: String) -> String {
+            let others = Set(other.components(separatedBy: "; "))
+            let own = platform.components(separatedBy: "; ").filter { !others.contains($0) }
+            return own.joined(separator: ", ")
+        }
+        return "\(words(there, without: here)) there, \(words(here, without: there)) here"
+    }
+
     private var store: ClassifierStore? {
         classifierFolder.map { folder in
             ClassifierStore(
                 folder: folder,
-                platform:
-                    "alsweep \(softwareVersion); \(configuration.studyProtocol.engine.numericPlatform)"
+                platform: platform
             ) { error in
                 print("warning: a classifier is not shared: \(error)", to: &StandardError.stream)
             }

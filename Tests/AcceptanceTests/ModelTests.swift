@@ -73,6 +73,27 @@ extension Acceptance {
             #expect(isKept)
         }
 
+        @Test("a trial that goes on with other threads says that its numbers will differ")
+        func otherThreads() throws {
+            let folder = try TemporaryFolder()
+            let experiment = Self.experiment + ["--epochs", "20", "--output", "out"]
+            let program = try Program.start(experiment + ["--threads", "1"], in: folder)
+            let checkpoint =
+                folder.path + "/out/fashionmnist-random-seed3.checkpoint.safetensors"
+            try #require(
+                wait(upToSeconds: 100) {
+                    FileManager.default.fileExists(atPath: checkpoint) || program.hasEnded
+                })
+            program.signal(SIGTERM)
+            #expect(program.result().status == 75)
+            let result = try Program.run(experiment + ["--threads", "2"], in: folder)
+            #expect(result.status == 0)
+            #expect(
+                result.errors.contains(
+                    "warning: the cycles up to 1 were computed on another platform"))
+            #expect(result.errors.contains(": 1 and 1 threads there, 2 and 2 threads here"))
+        }
+
         @Test("a model file evaluates to the accuracy that was recorded")
         func evaluate() throws {
             let folder = try TemporaryFolder()

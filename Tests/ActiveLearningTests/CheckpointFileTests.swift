@@ -74,6 +74,21 @@ import Testing
         }
     }
 
+    @Test("a checkpoint says what it was computed on, if it was told")
+    func platform() throws {
+        let configuration = smallConfiguration(.random)
+        var checkpoint = try RecordedRun(configuration).checkpoints[0]
+        try withFile { path in
+            try checkpoint.write(to: path)
+            #expect(
+                try ExperimentCheckpoint(contentsOf: path, for: configuration).platform == nil)
+            checkpoint.platform = "a CPU; 2 threads"
+            try checkpoint.write(to: path)
+            #expect(
+                try ExperimentCheckpoint(contentsOf: path, for: configuration) == checkpoint)
+        }
+    }
+
     @Test("a checkpoint of another engine is taken up only where that is asked for, and says so")
     func otherEngine() throws {
         let configuration = smallConfiguration(.random)
