@@ -13,7 +13,7 @@ extension StudyProtocol {
         return studyProtocol
     }
 
-    /// The study on two cores in about an hour and a half: a quarter of its width, a fifth of its
+    /// The study in about fifty minutes on two Zen 4 cores: a quarter of its width, a fifth of its
     /// pool and its labels, a tenth of its epochs.
     public static var laptop: StudyProtocol {
         var studyProtocol = paper
