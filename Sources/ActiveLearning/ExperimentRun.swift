@@ -235,10 +235,9 @@ extension TrialConfiguration {
         let transform = studyProtocol.poolTransform
         return switch (strategy, state) {
         case (.random, .random(let generator)): RandomStrategy(generator: generator)
-        case (.entropy, .none): UncertaintyStrategy(measure: .entropy, poolTransform: transform)
-        case (.leastConfidence, .none):
-            UncertaintyStrategy(measure: .leastConfidence, poolTransform: transform)
-        case (.margin, .none): UncertaintyStrategy(measure: .margin, poolTransform: transform)
+        case (.entropy, .none): EntropyStrategy(poolTransform: transform)
+        case (.leastConfidence, .none): LeastConfidenceStrategy(poolTransform: transform)
+        case (.margin, .none): MarginStrategy(poolTransform: transform)
         case (.kCenter, .none): KCenterStrategy(poolTransform: transform)
         case (.badge, .none): BADGEStrategy(poolTransform: transform)
         case (.dqn(let gradientSteps), .dqn(let learner)):

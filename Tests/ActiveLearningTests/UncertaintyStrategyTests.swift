@@ -7,7 +7,17 @@ import Testing
 @testable import ActiveLearning
 
 @Suite struct UncertaintyStrategyTests {
-    typealias Measure = UncertaintyStrategy.Measure
+    enum Measure: CaseIterable {
+        case entropy, leastConfidence, margin
+
+        var strategy: any UncertaintyStrategy.Type {
+            switch self {
+            case .entropy: EntropyStrategy.self
+            case .leastConfidence: LeastConfidenceStrategy.self
+            case .margin: MarginStrategy.self
+            }
+        }
+    }
 
     private static let pool = bandedImages(count: 60, seed: 1)
 
@@ -16,7 +26,7 @@ import Testing
         _ measure: Measure, _ count: Int, of unlabelled: [Int], in pool: ImageSet = pool,
         transform: PoolTransform = .test
     ) throws -> [Int] {
-        let strategy = UncertaintyStrategy(measure: measure, poolTransform: transform)
+        let strategy = measure.strategy.init(poolTransform: transform)
         return try strategy.picks(
             for: QueryRequest(
                 seed: 0, cycle: 1, unlabelled: unlabelled, labelled: [],
@@ -41,7 +51,7 @@ import Testing
         let logits = rows.flatMap { $0.map { Float(log(Double($0))) } }
         let states = ClassifierStates(logits: logits.span, classCount: 3)
         func ranking(_ measure: Measure) -> [Int] {
-            topPositions((0..<3).map { measure.score(states.row($0)) }, 3)
+            topPositions((0..<3).map { measure.strategy.uncertainty(states.row($0)) }, 3)
         }
         #expect(ranking(.entropy) == [1, 2, 0])
         #expect(ranking(.leastConfidence) == [1, 0, 2])
