@@ -4,7 +4,8 @@ import SweepModel
 private let columns = [
     "trial", "dataset", "strategy", "gradient_steps", "seed", "time_seeded", "stage", "cycle",
     "labelled", "correct", "total", "accuracy", "test_loss", "train_loss", "seconds", "host",
-    "attempt", "labelled_digest", "weights_digest", "hit_rate", "class_counts", "class_entropy",
+    "attempt", "shared", "labelled_digest", "weights_digest", "hit_rate", "class_counts",
+    "class_entropy",
     "mean_q", "first_loss", "last_loss", "auc", "lambda", "state", "settings",
 ]
 
@@ -46,7 +47,7 @@ extension Report {
         text += "\(result.cycle),\(result.labelled),\(result.correct),\(result.total),"
         text += "\(result.accuracy),\(field(result.testLoss)),\(field(result.trainLoss)),"
         text += "\(field(result.seconds)),"
-        text += "\(quoted(cycle.host)),\(cycle.attempt),"
+        text += "\(quoted(cycle.host)),\(cycle.attempt),\(result.isShared == true),"
         text += "\(quoted(result.labelledDigest)),\(quoted(result.weightsDigest)),"
         append(result.query, to: &text)
     }

@@ -12,6 +12,7 @@ extension Report {
         page.element(
             "p", stateOfTrials,
             attributes: completeCount < trials.count ? " class=\"incomplete\"" : "")
+        if let savings = SharedCycles(trials).sentence { page.element("p", savings) }
         for remark in remarks { page.element("p", remark, attributes: " class=\"incomplete\"") }
         let (figures, matrices) = (figures, penaltyMatrices)
         writeContents(hasFigures: !figures.isEmpty, hasMatrices: !matrices.isEmpty, to: &page)

@@ -9,7 +9,9 @@ private let maximumSeedTables = 10
 extension Report {
     /// The title, how far the trials are, and what a reader must know before the rest.
     var headBlocks: [Block] {
-        [.heading(level: 1, singleLine(name))] + ([stateOfTrials] + remarks).map(Block.paragraph)
+        let savings = [SharedCycles(trials).sentence].compactMap { $0 }
+        return [.heading(level: 1, singleLine(name))]
+            + ([stateOfTrials] + savings + remarks).map(Block.paragraph)
     }
 
     var findingBlocks: [Block] {

@@ -16,6 +16,13 @@ extension Report {
             writer.key("protocols")
             writer.array(protocols) { write($1, to: &$0) }
             writer.field("schema", 1)
+            let shared = SharedCycles(trials)
+            writer.key("shared_cycles")
+            writer.object { writer in
+                writer.field("count", shared.count)
+                writer.field("saved_seconds", shared.savedSeconds)
+                writer.field("total", shared.total)
+            }
             writer.key("stages")
             writer.array(stages) { $0.value($1) }
             writer.field("sweep", name)

@@ -218,7 +218,7 @@ private struct RunsFileReader {
             labelledDigest: field(row, ["labelled_digest"]),
             weightsDigest: field(row, ["weights_digest"]), query: try query(row),
             trainSeconds: try number(row, ["train_seconds", "seconds"]), evaluateSeconds: 0,
-            querySeconds: 0)
+            querySeconds: 0, isShared: field(row, ["shared"]) == "true" ? true : nil)
         return CycleRecord(
             result: result, attempt: try integer(row, ["attempt"], default: 1),
             host: field(row, ["host"]))

@@ -237,7 +237,7 @@ func hostileText() throws {
     let report = Report(record: sweepRecord([trial]))
     let rows = try commaSeparatedRows(report.render(.csv), file: "results.csv")
     #expect(rows.count == 4)
-    #expect(Set(rows.map(\.fields.count)) == [29])
+    #expect(Set(rows.map(\.fields.count)) == [30])
     #expect(rows[1].fields[15] == host)
     let value = try JSONSerialization.jsonObject(with: Data(report.render(.json).utf8))
     let trials = try #require((value as? [String: Any])?["trials"] as? [[String: Any]])
