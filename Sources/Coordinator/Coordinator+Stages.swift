@@ -22,6 +22,16 @@ extension Coordinator {
         }
     }
 
+    /// The trials that were added, and those that stages will add as far as it is known.
+    public var trialCount: Int {
+        sweep.stages.reduce(history.trials.count) { count, stage in
+            let waiting = stage.datasets.count {
+                !expandedStages.contains(StageOfDataset(stage: stage.name, dataset: $0))
+            }
+            return count + waiting * stage.trialCountPerDataset
+        }
+    }
+
     /// Stages that can never start, because a trial they build on failed.
     public var blockedStages: [(stage: String, dataset: DatasetName)] {
         sweep.stages.flatMap { stage in

@@ -20,7 +20,8 @@ public struct Instant: Hashable, Comparable, Sendable {
 
 /// What happens to the coordinator.
 public enum Event: Sendable {
-    /// It takes up the run. The submission is the sweep's, and only used if the journal has none.
+    /// It takes up the run. The submission is the sweep's; if the journal has one, only another text
+    /// is taken from it.
     case started(SweepSubmitted)
     case received(Message, from: WorkerID)
     /// A message could not be delivered: the worker is not connected, or does not read.
@@ -162,7 +163,11 @@ public struct Coordinator: Sendable {
     }
 
     private mutating func start(_ submission: SweepSubmitted, at now: Instant) {
-        if history.submission == nil { commit(.sweepSubmitted(submission)) }
+        if history.submission == nil {
+            commit(.sweepSubmitted(submission))
+        } else if history.submission?.text != submission.text {
+            commit(.sweepExtended(SweepExtended(text: submission.text)))
+        }
         commit(.coordinatorStarted(epoch: history.epoch + 1))
         for (index, trial) in history.trials.enumerated() {
             for cycle in trial.cycles { if let cycle { learnPace(from: cycle) } }

@@ -265,7 +265,8 @@ public final class CoordinatorService {
         return SweepSubmitted(
             name: settings.sweep.name, text: settings.sweepText, timeSeeds: seeds,
             engine: settings.sweep.studyProtocol.engine,
-            precision: settings.sweep.studyProtocol.precision)
+            precision: settings.sweep.studyProtocol.precision,
+            threads: settings.localWorker?.threads)
     }
 
     func readSignals() {

@@ -12,7 +12,9 @@ extension Checker {
             fail(.settled, "after \(id) was settled: \(record.traceText)")
         }
         switch record {
-        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .trialAdded: break
+        case .sweepSubmitted, .sweepExtended, .seedsAdded, .coordinatorStarted, .stepsChosen,
+            .trialAdded:
+            break
         case .attemptStarted(let content):
             guard let trial = live[content.trial], trial.state == .pending,
                 content.attempt == trial.attempts.count + 1

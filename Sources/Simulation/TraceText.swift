@@ -57,6 +57,7 @@ extension Record {
     var traceText: String {
         switch self {
         case .sweepSubmitted: return "sweep submitted"
+        case .sweepExtended: return "sweep extended"
         case .seedsAdded(let content): return "seeds added: \(content.seeds)"
         case .coordinatorStarted(let epoch): return "coordinator started, epoch \(epoch)"
         case .stepsChosen(let content):

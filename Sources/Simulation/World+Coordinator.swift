@@ -9,6 +9,8 @@ extension World {
     private static let commitBatch = 256
     private static let storageRetryMs: Int64 = 2_000
     private static let extensionLimit = 3
+    /// A sweep of many trials is long enough as it is.
+    private static let extendedTrialLimit = 100
     private static let firstTimeSeed: UInt64 = 1_700_000_000
 
     mutating func startCoordinator() {
@@ -18,15 +20,15 @@ extension World {
         guard checker.violation == nil else { return }
         trace.note(now, "coordinator", "starts with \(disk.records.count) records")
         coordinator.machine = TestedCoordinator(
-            Coordinator(sweep: scenario.sweep, options: scenario.options, history: checker.durable),
+            Coordinator(sweep: sweep, options: scenario.options, history: checker.durable),
             bug: bug)
         // Others at every start: only the first submission may count.
         let first = Self.firstTimeSeed + UInt64(now / 1_000)
         tell(
             .started(
                 SweepSubmitted(
-                    name: scenario.sweep.name, text: "",
-                    timeSeeds: (0..<UInt64(scenario.sweep.timeSeedCount)).map { first + $0 })))
+                    name: sweep.name, text: sweepText,
+                    timeSeeds: (0..<UInt64(sweep.timeSeedCount)).map { first + $0 })))
         perform()
         guard let node = workers.firstIndex(where: \.machine.isCoordinators) else { return }
         if workers[node].agent == nil { plan(.workerStart(node: node), after: 100) }
@@ -180,19 +182,32 @@ extension World {
     private mutating func end(_ outcome: Outcome) {
         trace.note(now, "coordinator", "ends: \(outcome)")
         stopCoordinator()
-        // `alsweep extend` adds seeds to what is finished or stopped.
+        // The user adds to what is finished or stopped.
         let isExtended =
-            !isMended && scenario.sweep.timeSeedCount > 0 && extensionCount < Self.extensionLimit
-            && draws.flip()
-        if isExtended {
-            extensionCount += 1
-            disk.change([.seedsAdded(SeedsAdded(seeds: [UInt64(now)]))])
-        }
+            !isMended && extensionCount < Self.extensionLimit
+            && sweep.trialCount < Self.extendedTrialLimit && draws.flip()
+        if isExtended { extend() }
         if outcome == .sweepFinished, !isExtended {
             isDone = true
         } else {
             plan(.coordinatorStart, afterMean: isMended ? 1_000 : 300_000)
         }
+    }
+
+    /// Adds a seed by `alsweep extend`, or a strategy to the sweep file.
+    private mutating func extend() {
+        extensionCount += 1
+        if sweep.timeSeedCount > 0, draws.flip() {
+            return disk.change([.seedsAdded(SeedsAdded(seeds: [UInt64(now)]))])
+        }
+        let strategies: [Strategy] = [.margin, .entropy, .badge]
+        let stage = draws.number(in: 0...sweep.stages.count - 1)
+        sweep.stages[stage].strategies.append(.plain(strategies[extensionCount - 1]))
+    }
+
+    /// It tells files apart, and need not be parsed.
+    private var sweepText: String {
+        sweep.stages.map { "\($0.name): \($0.strategies.count) strategies" }.joined(separator: "\n")
     }
 
     mutating func crashCoordinator(_ when: @autoclosure () -> String) {

@@ -169,8 +169,8 @@ extension World {
     /// Every trial once more, one after the other, each after its lease and grace have run out.
     private func bound() -> Int64 {
         let options = scenario.options
-        let trials = Int64(scenario.sweep.extended(bySeeds: extensionCount).trialCount)
-        let cycles = Int64(scenario.sweep.studyProtocol.cycles)
+        let trials = Int64(sweep.extended(bySeeds: extensionCount).trialCount)
+        let cycles = Int64(sweep.studyProtocol.cycles)
         let perTrial =
             cycles * (scenario.cycleMs * 3 / 2 + Self.fileSilenceMs) + 2
             * (options.leaseMs + options.graceMs)

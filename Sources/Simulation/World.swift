@@ -24,7 +24,9 @@ struct World {
     var network: NetworkFaults
     var rates: FaultRates
     var isMended = false
-    /// How often seeds were added.
+    /// With what was added to its file.
+    var sweep: Sweep
+    /// How often seeds, or a strategy, were added.
     var extensionCount = 0
     var isDone = false
     /// By how much clocks were put back: deadlines move by as much.
@@ -32,6 +34,7 @@ struct World {
 
     init(_ scenario: Scenario, bug: PlantedBug?, isTraced: Bool) {
         self.scenario = scenario
+        sweep = scenario.sweep
         self.bug = bug
         var draws = Draws(seed: Draws.mix(scenario.seed))
         checker = Checker(scenario)

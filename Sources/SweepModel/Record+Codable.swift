@@ -2,6 +2,7 @@ extension Record: Codable {
     /// The kind of a record as it stands in the journal.
     public enum Kind: String, Codable, CaseIterable, Sendable {
         case sweepSubmitted = "sweep_submitted"
+        case sweepExtended = "sweep_extended"
         case seedsAdded = "seeds_added"
         case coordinatorStarted = "coordinator_started"
         case stepsChosen = "steps_chosen"
@@ -27,6 +28,7 @@ extension Record: Codable {
     public var kind: Kind {
         switch self {
         case .sweepSubmitted: .sweepSubmitted
+        case .sweepExtended: .sweepExtended
         case .seedsAdded: .seedsAdded
         case .coordinatorStarted: .coordinatorStarted
         case .stepsChosen: .stepsChosen
@@ -48,8 +50,8 @@ extension Record: Codable {
     /// The trial that the record is about, if it is about one.
     public var trial: TrialID? {
         switch self {
-        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .pauseSet,
-            .drainSet:
+        case .sweepSubmitted, .sweepExtended, .seedsAdded, .coordinatorStarted, .stepsChosen,
+            .pauseSet, .drainSet:
             nil
         case .trialAdded(let content): content.configuration.id
         case .attemptStarted(let content): content.trial
@@ -70,6 +72,7 @@ extension Record: Codable {
         self =
             switch try container.decode(Kind.self, forKey: .kind) {
             case .sweepSubmitted: .sweepSubmitted(try content())
+            case .sweepExtended: .sweepExtended(try content())
             case .seedsAdded: .seedsAdded(try content())
             case .coordinatorStarted: .coordinatorStarted(epoch: try content())
             case .stepsChosen: .stepsChosen(try content())
@@ -93,6 +96,7 @@ extension Record: Codable {
         try container.encode(kind, forKey: .kind)
         switch self {
         case .sweepSubmitted(let content): try container.encode(content, forKey: .content)
+        case .sweepExtended(let content): try container.encode(content, forKey: .content)
         case .seedsAdded(let content): try container.encode(content, forKey: .content)
         case .coordinatorStarted(let epoch): try container.encode(epoch, forKey: .content)
         case .stepsChosen(let content): try container.encode(content, forKey: .content)

@@ -8,8 +8,9 @@ extension Record {
         case .attemptStarted(var content): json(of: &content)
         case .cycleAccepted(var content), .cycleDisputed(var content): json(of: &content)
         case .trialFinished(var content): json(of: &content)
-        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .attemptEnded,
-            .trialFailed, .pauseSet, .trialCancelled, .trialRetried, .prioritySet, .drainSet:
+        case .sweepSubmitted, .sweepExtended, .seedsAdded, .coordinatorStarted, .stepsChosen,
+            .attemptEnded, .trialFailed, .pauseSet, .trialCancelled, .trialRetried, .prioritySet,
+            .drainSet:
             nil
         }
     }
@@ -25,8 +26,9 @@ extension Record {
             case .cycleAccepted: self = .cycleAccepted(try Self.content(of: json, kind))
             case .cycleDisputed: self = .cycleDisputed(try Self.content(of: json, kind))
             case .trialFinished: self = .trialFinished(try Self.content(of: json, kind))
-            case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .stepsChosen, .attemptEnded,
-                .trialFailed, .pauseSet, .trialCancelled, .trialRetried, .prioritySet, .drainSet:
+            case .sweepSubmitted, .sweepExtended, .seedsAdded, .coordinatorStarted, .stepsChosen,
+                .attemptEnded, .trialFailed, .pauseSet, .trialCancelled, .trialRetried,
+                .prioritySet, .drainSet:
                 return nil
             }
         } catch {

@@ -3,6 +3,8 @@
 public enum Record: Hashable, Sendable {
     /// The first record of a run: its seeds from the clock are drawn once and stand here.
     case sweepSubmitted(SweepSubmitted)
+    /// The sweep file was changed, and asks for more than before.
+    case sweepExtended(SweepExtended)
     /// More seeds from the clock, for every stage that has such.
     case seedsAdded(SeedsAdded)
     /// A coordinator took up the run, for the `epoch`-th time, counted from 1.
@@ -69,22 +71,33 @@ public struct SweepSubmitted: Codable, Hashable, Sendable {
     /// The file's, what the command line said instead, or what `auto` became; nil in journals of
     /// version 0.1.
     public var precision: Precision?
+    /// Of every trial on the coordinator's machine; nil where none run there, and in journals of
+    /// version 0.1.
+    public var threads: Int?
 
     public init(
         name: String, text: String, timeSeeds: [UInt64], engine: EngineName? = nil,
-        precision: Precision? = nil
+        precision: Precision? = nil, threads: Int? = nil
     ) {
         self.name = name
         self.text = text
         self.timeSeeds = timeSeeds
         self.engine = engine
         self.precision = precision
+        self.threads = threads
     }
 
     enum CodingKeys: String, CodingKey {
-        case name, text, engine, precision
+        case name, text, engine, precision, threads
         case timeSeeds = "time_seeds"
     }
+}
+
+public struct SweepExtended: Codable, Hashable, Sendable {
+    /// The sweep file as it is from here on.
+    public var text: String
+
+    public init(text: String) { self.text = text }
 }
 
 public struct SeedsAdded: Codable, Hashable, Sendable {

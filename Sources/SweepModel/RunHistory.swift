@@ -59,6 +59,7 @@ public struct TrialHistory: Hashable, Sendable {
 
 /// The fold over a run's records that every reader starts from.
 public struct RunHistory: Sendable {
+    /// With the sweep file as it is now.
     public private(set) var submission: SweepSubmitted?
     /// Seeds from the clock that were added to the submission's.
     public private(set) var addedSeeds: [UInt64] = []
@@ -99,6 +100,11 @@ public struct RunHistory: Sendable {
         case .sweepSubmitted(let content):
             guard submission == nil else { throw InconsistentRecord(description: "a second sweep") }
             submission = content
+        case .sweepExtended(let content):
+            guard submission != nil else {
+                throw InconsistentRecord(description: "a sweep is extended and was not submitted")
+            }
+            submission!.text = content.text
         case .seedsAdded(let content): addedSeeds += content.seeds
         case .coordinatorStarted(let epoch): self.epoch = epoch
         case .stepsChosen(let content): choices.append(content)

@@ -33,9 +33,7 @@ public struct Sweep: Hashable, Sendable {
     /// Seeds to be drawn from the clock when the sweep is submitted: as many as the stage that
     /// asks for most; stages share them, so that their runs can be paired.
     public var timeSeedCount: Int {
-        stages.map { stage in
-            if case .time(let count) = stage.seeds { count } else { 0 }
-        }.max() ?? 0
+        stages.map(\.timeSeedCount).max() ?? 0
     }
 
     /// The same sweep with so many more seeds in every stage that has seeds from the clock.
@@ -53,9 +51,27 @@ public struct Sweep: Hashable, Sendable {
         trial.priority ?? stages.first { $0.name == trial.added.stage }?.priority ?? 0
     }
 
-    /// The trials of all stages.
-    public var trialCount: Int {
+    /// How many trials the stages list. One that two of them list is counted twice.
+    public var listedTrialCount: Int {
         stages.reduce(0) { $0 + $1.trialCountPerDataset * $1.datasets.count }
+    }
+
+    /// How many trials there are. Where seeds or gradient steps are still to be known, those that two
+    /// stages will turn out to have in common are counted twice.
+    public var trialCount: Int {
+        // No fixed seed is as large, and no setting of gradient steps is negative.
+        let firstSeed = UInt64(UInt32.max) + 1
+        let seeds = (0..<UInt64(timeSeedCount)).map { firstSeed + $0 }
+        var trials: Set<TrialConfiguration> = []
+        for (index, stage) in stages.enumerated() {
+            for dataset in stage.datasets {
+                trials.formUnion(
+                    stage.trials(
+                        of: dataset, studyProtocol: studyProtocol, timeSeeds: seeds,
+                        bestGradientSteps: -1 - index))
+            }
+        }
+        return trials.count
     }
 }
 
@@ -80,6 +96,9 @@ public struct Stage: Hashable, Sendable {
         self.strategies = strategies
         self.priority = priority
     }
+
+    /// The seeds that it takes from the clock.
+    public var timeSeedCount: Int { if case .time(let count) = seeds { count } else { 0 } }
 
     /// The stage whose best gradient steps this one uses, if any.
     public var source: String? { choosing?.source }

@@ -47,7 +47,7 @@ public struct SweepFile: CheckedYAMLFile {
         }
         var sweep = Sweep(name: name, studyProtocol: studyProtocol, stages: stages)
         sweep.isPrecisionAutomatic = isPrecisionAutomatic
-        let trialCount = sweep.trialCount
+        let trialCount = sweep.listedTrialCount
         guard trialCount <= Self.maximumTrialCount else {
             throw error(
                 "expands to \(trialCount) trials; at most \(Self.maximumTrialCount) are possible",

@@ -25,11 +25,18 @@ final class LaunchDisplay {
         self.isQuiet = isQuiet
     }
 
-    func begin(isResumed: Bool) {
+    /// - Parameter known: the run that goes on; nil of a new one.
+    func begin(after known: RunOfSweep?) {
+        guard let known else {
+            return say(
+                "Starting sweep \(sweep.name), \(sweep.trialCount) trials, in \(folder.path)")
+        }
+        say("Resuming sweep \(sweep.name) in \(folder.path)")
+        let added = known.addedTrialCount
+        guard added > 0 else { return }
         say(
-            isResumed
-                ? "Resuming sweep \(sweep.name) in \(folder.path)"
-                : "Starting sweep \(sweep.name), \(sweep.trialCount) trials, in \(folder.path)")
+            "Its file was changed and has \(added) more trial\(added == 1 ? "" : "s"); for a run of its "
+                + "own give --new")
     }
 
     func show(_ notice: CoordinatorNotice, _ coordinator: Coordinator) {
@@ -124,7 +131,8 @@ final class LaunchDisplay {
                 content.isDrained
                     ? "\(content.name) is drained: it gets no more trials"
                     : "\(content.name) gets trials again")
-        case .sweepSubmitted, .seedsAdded, .coordinatorStarted, .trialAdded, .attemptStarted,
+        case .sweepSubmitted, .sweepExtended, .seedsAdded, .coordinatorStarted, .trialAdded,
+            .attemptStarted,
             .trialFinished:
             break
         }
@@ -162,7 +170,7 @@ final class LaunchDisplay {
         guard isTerminal, !isQuiet else { return }
         clearStatusLine()
         let trials = coordinator.history.trials
-        let total = coordinator.sweep.trialCount
+        let total = coordinator.trialCount
         let running = coordinator.runningAttempts.map { attempt in
             "\(attempt.attempt.trial.rawValue.suffix(28)) c\(attempt.cycle) e\(attempt.epoch)"
         }

@@ -7,24 +7,23 @@ struct Runs {
     /// The folder that holds all runs.
     let root: String
 
-    /// The newest run of exactly this sweep file, if there is one.
+    /// The newest run that a sweep file goes on with: one of exactly this file, or else one that the
+    /// file has all trials of and adds some to.
+    ///
+    /// - Parameter isWanted: whether a run will do otherwise.
     func latest(
-        of sweep: Sweep, text: String, where isWanted: (RunFolder) throws -> Bool = { _ in true }
-    ) rethrows -> RunFolder? {
+        of sweep: Sweep, text: String, where isWanted: (RunOfSweep) -> Bool = { _ in true }
+    ) throws -> RunOfSweep? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         // A copy under another name is not the run.
         let ofSweep = names.filter { name in
             name.hasPrefix(sweep.name + "-")
                 && name.dropFirst(sweep.name.count + 1).wholeMatch(of: /\d{8}-\d{6}(-\d+)?/) != nil
         }
-        return try ofSweep.sorted().reversed()
-            .map { RunFolder("\(root)/\($0)") }
-            .first { folder in
-                guard (try? String(contentsOfFile: folder.sweep, encoding: .utf8)) == text else {
-                    return false
-                }
-                return try isWanted(folder)
-            }
+        let runs = ofSweep.sorted().reversed().map { RunFolder("\(root)/\($0)") }
+            .compactMap { try? RunOfSweep($0, sweep, text: text) }
+            .filter(isWanted)
+        return runs.first { !$0.isExtended } ?? runs.first
     }
 
     /// A new run's folder, named by the sweep and the time.
@@ -72,6 +71,52 @@ struct Runs {
                 "there is no run in \(root)", hint: "start one: alsweep launch sweeps/quick.yaml")
         }
         return newest
+    }
+}
+
+/// A sweep file in the place of the one that a run began with.
+struct RunOfSweep {
+    let folder: RunFolder
+    /// What the run began with; nil if it did not begin yet.
+    let submission: SweepSubmitted?
+    /// As the run computes it, without the seeds that were added to it.
+    let sweep: Sweep
+    /// The sweep as the run has it until now; nil if it did not begin yet.
+    let begun: Sweep?
+    let history: RunHistory
+
+    /// Whether the file says something else than the run has until now.
+    var isExtended: Bool { begun.map { $0 != sweep } ?? false }
+
+    /// How many trials the file adds to those of the run.
+    var addedTrialCount: Int {
+        guard let begun, isExtended else { return 0 }
+        let seedCount = history.addedSeeds.count
+        return sweep.extended(bySeeds: seedCount).trialCount
+            - begun.extended(bySeeds: seedCount).trialCount
+    }
+
+    /// - Throws: `NoExtension` if the run cannot go on with this file.
+    init(_ folder: RunFolder, _ sweep: Sweep, text: String) throws {
+        self.folder = folder
+        history =
+            FileManager.default.fileExists(atPath: folder.journal)
+            ? try Journal.read(at: folder.journal).history(.withoutPicks) : RunHistory()
+        submission = history.submission
+        guard let submission else {
+            guard try String(contentsOfFile: folder.sweep, encoding: .utf8) == text else {
+                throw NoExtension("it was never started, and has another file")
+            }
+            begun = nil
+            self.sweep = sweep
+            return
+        }
+        let before = try SweepFile.parse(submission.text, name: folder.sweep)
+            .submitted(as: submission)
+        let now = sweep.submitted(as: submission)
+        if submission.text != text { try now.checkExtension(of: before, choices: history.choices) }
+        begun = before
+        self.sweep = now
     }
 }
 

@@ -134,7 +134,24 @@ extension Acceptance {
             let run = try onlyRun(in: folder)
             try TinySweep.text(epochs: 3).write(
                 toFile: "\(folder.path)/\(run)/sweep.yaml", atomically: true, encoding: .utf8)
-            try expectFailure(["launch", run], folder, "was changed since", "hint: ")
+            try expectFailure(
+                ["launch", run], folder, "was changed since", "its protocol is another one",
+                "hint: ")
+        }
+
+        @Test("a run keeps the threads that it began with")
+        func otherThreads() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(TinySweep.firstStage(epochs: 1), to: folder)
+            let arguments = ["launch", "tiny.yaml", "--threads", "2", "--slots", "1"]
+            #expect(try Program.run(arguments, in: folder).status == 0)
+            let run = try onlyRun(in: folder)
+            try expectFailure(
+                ["launch", run, "--threads", "1"], folder, "with 2 threads here, and keeps to that",
+                "hint: ")
+            #expect(try Program.run(["launch", run], in: folder).status == 0)
+            #expect(try Program.run(["launch", "tiny.yaml"], in: folder).status == 0)
+            #expect(try onlyRun(in: folder) == run)
         }
 
         @Test("beyond loopback the worker started here has the keys")

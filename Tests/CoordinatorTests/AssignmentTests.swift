@@ -172,6 +172,31 @@ func addedSeeds() throws {
     #expect(scene.coordinator.history.trials.count == trials.count + 2)
 }
 
+@Test("a changed file gives a finished run its new trials, and repeats none")
+func extendedSweep() throws {
+    var finished = Scene()
+    finished.runAll()
+    let trials = finished.coordinator.history.trials.map(\.id)
+    var sweep = Scene.quick
+    sweep.stages[0].strategies.append(.plain(.margin))
+    sweep.stages[1].strategies.append(.plain(.random))
+    var scene = Scene(sweep, text: "changed", history: finished.coordinator.history)
+    #expect(scene.records.first == .sweepExtended(SweepExtended(text: "changed")))
+    #expect(
+        scene.records.compactMap(\.trial?.rawValue) == [
+            "fashionmnist-margin-seed0", "fashionmnist-random-seed7", "fashionmnist-random-seed8",
+        ])
+    #expect(scene.coordinator.trialCount == trials.count + 3)
+    scene.runAll()
+    #expect(scene.outcomes == [.sweepFinished])
+    let history = scene.coordinator.history
+    #expect(history.submission?.text == "changed" && history.timeSeeds == [7, 8])
+    #expect(history.trials.allSatisfy { $0.attempts.count == 1 && $0.state == .done })
+    // The next start has the same file.
+    let again = Scene(sweep, text: "changed", history: history)
+    #expect(again.records.map(\.kind) == [.coordinatorStarted])
+}
+
 @Test("the best steps of a strategy are chosen among its own trials alone")
 func choiceOfOneLearner() {
     var sweep = Scene.quick

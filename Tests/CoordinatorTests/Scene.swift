@@ -30,12 +30,15 @@ struct Scene {
             ])
     }()
 
-    init(_ sweep: Sweep = Scene.quick, history: RunHistory = RunHistory(), at now: Int64 = 0) {
+    init(
+        _ sweep: Sweep = Scene.quick, text: String = "", history: RunHistory = RunHistory(),
+        at now: Int64 = 0
+    ) {
         var options = Coordinator.Options()
         options.softwareVersion = "1"
         coordinator = Coordinator(sweep: sweep, options: options, history: history)
         self.now = now
-        handle(.started(SweepSubmitted(name: sweep.name, text: "", timeSeeds: [7, 8])))
+        handle(.started(SweepSubmitted(name: sweep.name, text: text, timeSeeds: [7, 8])))
     }
 
     mutating func handle(_ event: Event) {

@@ -58,6 +58,7 @@ let journaledRecords: [SweepModel.Record] = [
     .trialFinished(TrialFinished(trial: journaledConfiguration.id, attempt: 2, modelDigest: "m")),
     .stepsChosen(StepsChosen(stage: "b", dataset: .cifar10, gradientSteps: 100, tied: [100])),
     .trialFailed(TrialFailed(trial: journaledConfiguration.id, kind: .disk, message: "full")),
+    .sweepExtended(SweepExtended(text: "name: s\n# more\n")),
 ]
 
 @Test("what is appended is read back, in order, by another reader too")

@@ -29,8 +29,12 @@ struct LaunchCommand: ParsableCommand {
 
     @OptionGroup var gpu: GPUArguments
 
-    @Option(help: "Threads of every trial here.")
-    var threads = 1
+    @Option(
+        help: """
+            Threads of every trial here. A sweep keeps those it began with, for its numbers depend on them. \
+            Default: 1.
+            """)
+    var threads: Int?
 
     @Option(
         help: """
@@ -114,8 +118,8 @@ struct LaunchCommand: ParsableCommand {
             throw ValidationError(
                 "--hang-timeout is \(hangTimeout); it is a number of seconds from 1 to 10000000")
         }
-        guard (1...1_024).contains(threads) else {
-            throw ValidationError("--threads is \(threads); it is a number from 1 to 1024")
+        guard (1...1_024).contains(threads ?? 1) else {
+            throw ValidationError("--threads is \(threads!); it is a number from 1 to 1024")
         }
         guard (2...86_400).contains(lease) else {
             throw ValidationError("--lease is \(lease); it is a number of seconds from 2 to 86400")
@@ -125,14 +129,16 @@ struct LaunchCommand: ParsableCommand {
     func run() throws {
         var endpoint = try bind.map { text throws(TransportError) in try Endpoint(text) }
         let cluster = try cluster.map { ClusterLaunch(cluster: try readCluster($0)) }
-        let local = localSetup(cluster)
-        let (sweep, text, known) = try read(isWorkerHere: local != nil)
+        let target = try findTarget(isWorkerHere: isWorkerHere(cluster))
+        let local = localSetup(cluster, threads: threads ?? target.known?.submission?.threads)
+        let sweep = target.sweep
+        let known = target.known?.folder
         if let cluster, endpoint == nil { endpoint = cluster.endpoint(resuming: known) }
         if let group = cluster?.cluster.kubernetes {
             guard dryRun else { throw KubernetesLaunch.notStartedHere }
             let launch = KubernetesLaunch(
                 group: group, engine: engine, precision: precision, certificate: certificate)
-            return print(try launch.manifest(of: sweep, text: text), terminator: "")
+            return print(try launch.manifest(of: sweep, text: target.text), terminator: "")
         }
         if dryRun { return try printDryRun(cluster, known, endpoint) }
         if let local {
@@ -140,27 +146,25 @@ struct LaunchCommand: ParsableCommand {
             try checkEngine(sweep.studyProtocol)
             _ = try local.gpus?.selection.here()
         }
-        let folder = try known ?? Runs(root: runs).make(sweep, text: text)
+        let folder = try known ?? Runs(root: runs).make(sweep, text: target.text)
         for subfolder in folder.subfolders { try makeFolder(subfolder) }
         let display = LaunchDisplay(sweep: sweep, folder: folder, isQuiet: quiet)
-        display.begin(isResumed: known != nil)
-        let outcome = try coordinate(sweep, text, folder, endpoint, local, cluster, display)
+        display.begin(after: target.known)
+        let outcome = try coordinate(target, folder, endpoint, local, cluster, display)
         display.end()
         try finish(folder, outcome)
     }
 
+    private func isWorkerHere(_ cluster: ClusterLaunch?) -> Bool {
+        guard slots != 0 else { return false }
+        return cluster == nil || cluster?.cluster.local != nil || slots != nil || gpu.gpus != nil
+    }
+
     /// The worker here: what the command line says comes before the cluster file; nil is none.
-    private func localSetup(_ cluster: ClusterLaunch?) -> WorkerSetup? {
-        guard slots != 0 else { return nil }
-        var setup = WorkerSetup()
-        if let cluster {
-            let isWanted = slots != nil || gpu.gpus != nil
-            guard let local = cluster.cluster.local ?? (isWanted ? WorkerSetup() : nil) else {
-                return nil
-            }
-            setup = local
-        }
-        if threads != 1 || cluster == nil { setup.threads = threads }
+    private func localSetup(_ cluster: ClusterLaunch?, threads: Int?) -> WorkerSetup? {
+        guard isWorkerHere(cluster) else { return nil }
+        var setup = cluster?.cluster.local ?? WorkerSetup()
+        if let threads { setup.threads = threads }
         let cores = ProcessInfo.processInfo.activeProcessorCount
         if slots != nil { setup.gpus = nil }
         if let selection = gpu.gpus {
@@ -190,95 +194,6 @@ struct LaunchCommand: ParsableCommand {
         // Made on first use.
         if endpoint?.isLoopback == false { sweep.certificatePath = sweep.folder.clientCertificate }
         print(try cluster.dryRun(sweep), terminator: "")
-    }
-
-    /// The sweep, and the run it goes on with if there is one.
-    ///
-    /// - Parameter isWorkerHere: whether trials run on this machine, too.
-    private func read(isWorkerHere: Bool) throws -> (Sweep, String, RunFolder?) {
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: sweep, isDirectory: &isFolder), isFolder.boolValue
-        {
-            let path = sweep.count > 1 && sweep.hasSuffix("/") ? String(sweep.dropLast()) : sweep
-            let folder = RunFolder(path)
-            guard FileManager.default.fileExists(atPath: folder.sweep) else {
-                throw CommandFailure(
-                    "\(path) is not a run's folder: it holds no sweep.yaml",
-                    hint: "give a sweep file, or a folder such as runs/quick-20260131-120000")
-            }
-            let (sweep, text) = try readSweep(folder.sweep)
-            guard let submission = try submission(of: folder) else {
-                return (try computing(sweep, isWorkerHere), text, folder)
-            }
-            // Trials of two protocols must not meet in one run.
-            guard submission.text == text else {
-                throw CommandFailure(
-                    "\(folder.sweep) was changed since the run was submitted",
-                    hint: "launch the changed file as a run of its own: alsweep launch "
-                        + "\(folder.sweep) --new")
-            }
-            let submitted = sweep.submitted(as: submission)
-            guard agrees(submitted.studyProtocol) else {
-                throw CommandFailure(
-                    "the run \(folder.path) computes with engine "
-                        + "\(submitted.studyProtocol.engine.rawValue) in "
-                        + "\(submitted.studyProtocol.precision.rawValue), and keeps to that",
-                    hint: "leave --engine and --precision out, or launch a run of its own: alsweep "
-                        + "launch \(folder.sweep) --new")
-            }
-            return (submitted, text, folder)
-        }
-        let (sweep, text) = try readSweep(sweep)
-        let known =
-            new
-            ? nil
-            : try Runs(root: runs).latest(of: sweep, text: text) { folder in
-                guard let submission = try submission(of: folder) else { return true }
-                return agrees(sweep.submitted(as: submission).studyProtocol)
-            }
-        if let known, let submission = try submission(of: known) {
-            return (sweep.submitted(as: submission), text, known)
-        }
-        return (try computing(sweep, isWorkerHere), text, known)
-    }
-
-    private func submission(of folder: RunFolder) throws -> SweepSubmitted? {
-        guard FileManager.default.fileExists(atPath: folder.journal) else { return nil }
-        return try Journal.read(at: folder.journal).history().submission
-    }
-
-    /// Whether a run computes as the command line says.
-    private func agrees(_ studyProtocol: StudyProtocol) -> Bool {
-        if let engine, engine != studyProtocol.engine { return false }
-        if case .fixed(let precision) = precision { return precision == studyProtocol.precision }
-        return true
-    }
-
-    /// A new run's sweep, computing as the command line says and as this machine does best, if trials
-    /// run here; nothing is known of others, and all of them compute in float32.
-    private func computing(_ sweep: Sweep, _ isWorkerHere: Bool) throws -> Sweep {
-        let engine = engine ?? sweep.studyProtocol.engine
-        let isAutomatic =
-            precision == .automatic || (precision == nil && sweep.isPrecisionAutomatic)
-        let chosen =
-            isAutomatic
-            ? (isWorkerHere ? engine.fastestPrecision : .float32)
-            : precision?.resolved(for: engine) ?? sweep.studyProtocol.precision
-        guard engine.offers(chosen) else {
-            throw CommandFailure(
-                "engine \(engine.rawValue) does not compute in \(chosen.rawValue)",
-                hint: "add --precision float32, or take --engine \(EngineName.offering(chosen))",
-                status: ExitStatusCode.usage)
-        }
-        if isAutomatic, !quiet {
-            print(
-                isWorkerHere
-                    ? "Precision: \(chosen.rawValue), the fastest here"
-                    : "Precision: float32, which all machines compute in; no worker runs here for "
-                        + "auto to look at (--precision bfloat16 if all of them can)",
-                to: &StandardError.stream)
-        }
-        return sweep.computing(engine: engine, precision: chosen)
     }
 
     /// A precision that this machine lacks is told now, and not by a worker that is refused.
@@ -311,8 +226,8 @@ struct LaunchCommand: ParsableCommand {
     }
 
     private func coordinate(
-        _ sweep: Sweep, _ text: String, _ folder: RunFolder, _ endpoint: Endpoint?,
-        _ local: WorkerSetup?, _ cluster: ClusterLaunch?, _ display: LaunchDisplay
+        _ target: LaunchTarget, _ folder: RunFolder, _ endpoint: Endpoint?, _ local: WorkerSetup?,
+        _ cluster: ClusterLaunch?, _ display: LaunchDisplay
     ) throws -> Outcome {
         let logPath = folder.logs + "/coordinator.log"
         let logger = Logger(label: "coordinator") { _ in FileLogHandler(path: logPath) }
@@ -330,7 +245,7 @@ struct LaunchCommand: ParsableCommand {
         }
         let service = try CoordinatorService(
             settings: CoordinatorSettings(
-                sweep: sweep, sweepText: text, folder: RunFolder(options.runFolder),
+                sweep: target.sweep, sweepText: target.text, folder: RunFolder(options.runFolder),
                 endpoint: endpoint, certificate: try serverCertificate(folder, endpoint),
                 controlEndpoint: try control.map { try Endpoint($0) },
                 options: options,
@@ -344,6 +259,8 @@ struct LaunchCommand: ParsableCommand {
                 datasetFiles: datasetFiles),
             logger: logger,
             notice: display.show)
+        // The run is ours from here on.
+        try target.write(to: folder)
         let launchers = try cluster.map {
             try $0.launchers($0.sweep(RunFolder(options.runFolder), at: service.endpoint))
         }

@@ -15,47 +15,101 @@ struct PlanCommand: ParsableCommand {
 
     func run() throws {
         let (submitted, text) = try readSweep(sweep)
-        let reading = try Runs(root: runs).latest(of: submitted, text: text).map(RunReading.init)
-        let sweep = reading?.sweep ?? submitted.resolvingPrecision()
+        let run = try Runs(root: runs).latest(of: submitted, text: text)
+        let history = run?.history ?? RunHistory()
+        let sweep = (run?.sweep ?? submitted).resolvingPrecision()
+            .extended(bySeeds: history.addedSeeds.count)
+        var plan = Plan()
         for stage in sweep.stages {
             let count = stage.trialCountPerDataset * stage.datasets.count
             let source = stage.source.map { ", with the best step of \($0)" } ?? ""
             print("Stage \(stage.name): \(count) trials\(source)")
-            for dataset in stage.datasets { printTrials(stage, dataset, sweep, reading) }
-        }
-        printSummary(sweep, reading)
-    }
-
-    private func printTrials(
-        _ stage: Stage, _ dataset: DatasetName, _ sweep: Sweep, _ reading: RunReading?
-    ) {
-        if let reading, reading.history.trials.contains(where: { isOf(stage, dataset, $0) }) {
-            for trial in reading.history.trials where isOf(stage, dataset, trial) {
-                print("  \(trial.id)  \(trial.state.rawValue)")
+            for dataset in stage.datasets {
+                plan.add(stage, dataset, of: sweep, history)
             }
-        } else if stage.source != nil || stage.seeds.isTime {
-            print(
-                "  \(dataset.rawValue): \(stage.trialCountPerDataset) trials, named when they are known"
-            )
-        } else {
-            let trials = stage.trials(
-                of: dataset, studyProtocol: sweep.studyProtocol, timeSeeds: [],
-                bestGradientSteps: nil)
-            for trial in trials { print("  \(trial.id)") }
+        }
+        plan.printSummary(history)
+        if let run { print("Run: \(run.folder.path)", to: &StandardError.stream) }
+    }
+}
+
+/// What a sweep comes to: prints its trials, and counts each once.
+private struct Plan {
+    private var stages: [TrialID: String] = [:]
+    private var unnamedCount = 0
+    /// Of what is not done.
+    private var imageSteps = 0.0
+
+    mutating func add(
+        _ stage: Stage, _ dataset: DatasetName, of sweep: Sweep, _ history: RunHistory
+    ) {
+        let choice = history.choices.first { $0.stage == stage.name && $0.dataset == dataset }
+        let isUnknown =
+            (stage.source != nil && choice == nil)
+            || (stage.seeds.isTime && history.timeSeeds.isEmpty)
+        if isUnknown {
+            return addUnnamed(stage, dataset, sweep.studyProtocol)
+        }
+        let trials = stage.trials(
+            of: dataset, studyProtocol: sweep.studyProtocol, timeSeeds: history.timeSeeds,
+            bestGradientSteps: choice?.gradientSteps)
+        for trial in trials { add(trial, stage, history) }
+    }
+
+    private mutating func addUnnamed(
+        _ stage: Stage, _ dataset: DatasetName, _ studyProtocol: StudyProtocol
+    ) {
+        let count = stage.trialCountPerDataset
+        print("  \(dataset.rawValue): \(count) trials, named when they are known")
+        unnamedCount += count
+        let examples = stage.trials(
+            of: dataset, studyProtocol: studyProtocol,
+            timeSeeds: Array(0..<UInt64(stage.timeSeedCount)), bestGradientSteps: 0)
+        imageSteps += examples.reduce(0) { $0 + $1.expectedImageSteps }
+    }
+
+    private mutating func add(_ trial: TrialConfiguration, _ stage: Stage, _ history: RunHistory) {
+        let known = history[trial.id]
+        if let first = stages[trial.id] {
+            return print("  \(trial.id)  the same as in \(first)")
+        }
+        stages[trial.id] = stage.name
+        let state = known?.state.rawValue ?? (history.trials.isEmpty ? "" : "new")
+        print("  \(trial.id)" + (state.isEmpty ? "" : "  \(state)"))
+        for cycle in 1...trial.studyProtocol.cycles where known?.cycles[cycle - 1] == nil {
+            imageSteps += trial.expectedImageSteps(inCycle: cycle)
         }
     }
 
-    private func isOf(_ stage: Stage, _ dataset: DatasetName, _ trial: TrialHistory) -> Bool {
-        trial.added.stage == stage.name && trial.configuration.dataset == dataset
+    func printSummary(_ history: RunHistory) {
+        let total = stages.count + unnamedCount
+        let done = stages.keys.count { history[$0]?.state == .done }
+        guard done < total else {
+            return print("\(total) trials, \(done) done; nothing is left to do")
+        }
+        print("\(total) trials, \(done) done, \(total - done) to do")
+        print(
+            "About \(grouped(imageSteps)) image-steps: images through a network of width 64, one that "
+                + "is only scored a third" + (pace(history).map { "; \($0)" } ?? ""))
     }
 
-    private func printSummary(_ sweep: Sweep, _ reading: RunReading?) {
-        let total = sweep.trialCount
-        let done = reading?.history.trials.count { $0.state == .done } ?? 0
-        let left = total - done
-        print(
-            "\(total) trials, \(done) done"
-                + (left == 0 ? "; nothing is left to do" : ", \(left) to do"))
-        if let reading { print("Run: \(reading.folder.path)", to: &StandardError.stream) }
+    /// What the rest takes, by the pace of the run's machines so far.
+    private func pace(_ history: RunHistory) -> String? {
+        var (seconds, steps) = (0.0, 0.0)
+        for trial in history.trials {
+            for case let cycle? in trial.cycles where cycle.result.isShared != true {
+                seconds += cycle.result.seconds
+                steps += trial.configuration.expectedImageSteps(inCycle: cycle.result.cycle)
+            }
+        }
+        guard steps > 0 else { return nil }
+        let hours = imageSteps * seconds / steps / 3_600
+        return String(format: "%.\(hours < 10 ? 2 : 0)f hours of a slot as it went so far", hours)
+    }
+
+    private func grouped(_ count: Double) -> String {
+        count < 1e6
+            ? "\(Int(count.rounded()))"
+            : String(format: "%.\(count < 1e8 ? 1 : 0)f million", count / 1e6)
     }
 }

@@ -1,0 +1,114 @@
+import Foundation
+import SweepModel
+
+/// What a launch runs.
+struct LaunchTarget {
+    /// Computing as it was submitted, or is to be.
+    let sweep: Sweep
+    /// The sweep file.
+    let text: String
+    /// The run that goes on with it; nil for a new run.
+    let known: RunOfSweep?
+
+    /// Keeps the file with the run, where it is another one than before.
+    func write(to folder: RunFolder) throws(CommandFailure) {
+        let kept = try? String(contentsOfFile: folder.sweep, encoding: .utf8)
+        if kept != text { try writeText(text, to: folder.sweep) }
+    }
+}
+
+extension LaunchCommand {
+    /// The sweep that the command line names, and the run it goes on with if there is one.
+    ///
+    /// - Parameter isWorkerHere: whether trials run on this machine, too.
+    func findTarget(isWorkerHere: Bool) throws -> LaunchTarget {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: sweep, isDirectory: &isFolder), isFolder.boolValue
+        {
+            let path = sweep.count > 1 && sweep.hasSuffix("/") ? String(sweep.dropLast()) : sweep
+            return try target(RunFolder(path), isWorkerHere)
+        }
+        let (sweep, text) = try readSweep(sweep)
+        if !new, let known = try Runs(root: runs).latest(of: sweep, text: text, where: agrees) {
+            return try target(known, text, isWorkerHere)
+        }
+        return LaunchTarget(sweep: try computing(sweep, isWorkerHere), text: text, known: nil)
+    }
+
+    private func target(_ folder: RunFolder, _ isWorkerHere: Bool) throws -> LaunchTarget {
+        guard FileManager.default.fileExists(atPath: folder.sweep) else {
+            throw CommandFailure(
+                "\(folder.path) is not a run's folder: it holds no sweep.yaml",
+                hint: "give a sweep file, or a folder such as runs/quick-20260131-120000")
+        }
+        let (sweep, text) = try readSweep(folder.sweep)
+        let known: RunOfSweep
+        do {
+            known = try RunOfSweep(folder, sweep, text: text)
+        } catch let error as NoExtension {
+            throw CommandFailure(
+                "\(folder.sweep) was changed since the run was submitted, and the run cannot go on with "
+                    + "it: \(error)",
+                hint:
+                    "launch the changed file as a run of its own: alsweep launch \(folder.sweep) --new"
+            )
+        }
+        guard agrees(known) else {
+            let computation = known.sweep.studyProtocol
+            let threads = known.submission?.threads.map {
+                ", with \($0) thread\($0 == 1 ? "" : "s") here"
+            }
+            throw CommandFailure(
+                "the run \(folder.path) computes with engine \(computation.engine.rawValue) in "
+                    + "\(computation.precision.rawValue)\(threads ?? ""), and keeps to that",
+                hint: "leave --engine, --precision and --threads out, or launch a run of its own: "
+                    + "alsweep launch \(folder.sweep) --new")
+        }
+        return try target(known, text, isWorkerHere)
+    }
+
+    private func target(
+        _ known: RunOfSweep, _ text: String, _ isWorkerHere: Bool
+    ) throws -> LaunchTarget {
+        let hasBegun = known.submission != nil
+        let sweep = hasBegun ? known.sweep : try computing(known.sweep, isWorkerHere)
+        return LaunchTarget(sweep: sweep, text: text, known: known)
+    }
+
+    /// Whether a run computes as the command line says.
+    private func agrees(_ run: RunOfSweep) -> Bool {
+        guard let submission = run.submission else { return true }
+        let computation = run.sweep.studyProtocol
+        if let engine, engine != computation.engine { return false }
+        if let threads, let begun = submission.threads, threads != begun { return false }
+        if case .fixed(let precision) = precision { return precision == computation.precision }
+        return true
+    }
+
+    /// A new run's sweep, computing as the command line says and as this machine does best, if trials
+    /// run here; nothing is known of others, and all of them compute in float32.
+    private func computing(_ sweep: Sweep, _ isWorkerHere: Bool) throws -> Sweep {
+        let engine = engine ?? sweep.studyProtocol.engine
+        let isAutomatic =
+            precision == .automatic || (precision == nil && sweep.isPrecisionAutomatic)
+        let chosen =
+            isAutomatic
+            ? (isWorkerHere ? engine.fastestPrecision : .float32)
+            : precision?.resolved(for: engine) ?? sweep.studyProtocol.precision
+        guard engine.offers(chosen) else {
+            throw CommandFailure(
+                "engine \(engine.rawValue) does not compute in \(chosen.rawValue)",
+                hint: "add --precision float32, or take --engine \(EngineName.offering(chosen))",
+                status: ExitStatusCode.usage)
+        }
+        if isAutomatic, !quiet {
+            print(
+                isWorkerHere
+                    ? "Precision: \(chosen.rawValue), the fastest here"
+                    : "Precision: float32, which all machines compute in; no worker runs here for "
+                        + "auto to look at (--precision bfloat16 if all of them can)",
+                to: &StandardError.stream)
+        }
+        return sweep.computing(engine: engine, precision: chosen)
+    }
+}
