@@ -180,12 +180,17 @@ public struct DatasetFetch {
         }
     }
 
+    /// Makes a folder and those above it, unless they are there.
     private func makeFolder(_ path: String) throws(FetchError) {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw .storage(path: path, code: (error as NSError).storageCode)
+        if mkdir(path, 0o777) == 0 { return }
+        if errno == ENOENT, let end = path.lastIndex(of: "/"), end != path.startIndex {
+            try makeFolder(String(path[..<end]))
+            if mkdir(path, 0o777) == 0 { return }
+        }
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw .storage(path: path, code: errno) }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw .storage(path: path, code: ENOTDIR)
         }
     }
 }

@@ -113,7 +113,14 @@ public struct DatasetSearch: Sendable {
     }
 
     private func find(_ names: [String], in folder: String) -> String? {
-        names.lazy.map { "\(folder)/\($0)" }.first { access($0, F_OK) == 0 }
+        names.lazy.map { "\(folder)/\($0)" }.first(where: isFileOrFolder)
+    }
+
+    /// A pipe or a device is no file of a dataset, and reading it might wait forever.
+    private func isFileOrFolder(_ path: String) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return false }
+        return [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
     }
 }
 

@@ -22,57 +22,36 @@ extension LaunchCommand {
     ///
     /// - Parameter isWorkerHere: whether trials run on this machine, too.
     func findTarget(isWorkerHere: Bool) throws -> LaunchTarget {
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: sweep, isDirectory: &isFolder), isFolder.boolValue
-        {
-            let path = sweep.count > 1 && sweep.hasSuffix("/") ? String(sweep.dropLast()) : sweep
-            return try target(RunFolder(path), isWorkerHere)
+        if let folder = try RunFolder(named: sweep) {
+            let known = try RunOfSweep(folder)
+            try check(known)
+            return try target(known, isWorkerHere)
         }
         let (sweep, text) = try readSweep(sweep)
         if !new, let known = try Runs(root: runs).latest(of: sweep, text: text, where: agrees) {
-            return try target(known, text, isWorkerHere)
+            return try target(known, isWorkerHere)
         }
         return LaunchTarget(sweep: try computing(sweep, isWorkerHere), text: text, known: nil)
     }
 
-    private func target(_ folder: RunFolder, _ isWorkerHere: Bool) throws -> LaunchTarget {
-        guard FileManager.default.fileExists(atPath: folder.sweep) else {
-            throw CommandFailure(
-                "\(folder.path) is not a run's folder: it holds no sweep.yaml",
-                hint: "give a sweep file, or a folder such as runs/quick-20260131-120000")
+    private func check(_ known: RunOfSweep) throws(CommandFailure) {
+        guard !agrees(known) else { return }
+        let computation = known.sweep.studyProtocol
+        let threads = known.submission?.threads.map {
+            ", with \($0) thread\($0 == 1 ? "" : "s") here"
         }
-        let (sweep, text) = try readSweep(folder.sweep)
-        let known: RunOfSweep
-        do {
-            known = try RunOfSweep(folder, sweep, text: text)
-        } catch let error as NoExtension {
-            throw CommandFailure(
-                "\(folder.sweep) was changed since the run was submitted, and the run cannot go on with "
-                    + "it: \(error)",
-                hint:
-                    "launch the changed file as a run of its own: alsweep launch \(folder.sweep) --new"
-            )
-        }
-        guard agrees(known) else {
-            let computation = known.sweep.studyProtocol
-            let threads = known.submission?.threads.map {
-                ", with \($0) thread\($0 == 1 ? "" : "s") here"
-            }
-            throw CommandFailure(
-                "the run \(folder.path) computes with engine \(computation.engine.rawValue) in "
-                    + "\(computation.precision.rawValue)\(threads ?? ""), and keeps to that",
-                hint: "leave --engine, --precision and --threads out, or launch a run of its own: "
-                    + "alsweep launch \(folder.sweep) --new")
-        }
-        return try target(known, text, isWorkerHere)
+        throw CommandFailure(
+            "the run \(known.folder.path) computes with engine \(computation.engine.rawValue) in "
+                + "\(computation.precision.rawValue)\(threads ?? ""), and keeps to that",
+            hint: "leave --engine, --precision and --threads out, or launch a run of its own: "
+                + "alsweep launch \(known.folder.sweep) --new")
     }
 
-    private func target(
-        _ known: RunOfSweep, _ text: String, _ isWorkerHere: Bool
-    ) throws -> LaunchTarget {
+    private func target(_ known: RunOfSweep, _ isWorkerHere: Bool) throws -> LaunchTarget {
         let hasBegun = known.submission != nil
-        let sweep = hasBegun ? known.sweep : try computing(known.sweep, isWorkerHere)
-        return LaunchTarget(sweep: sweep, text: text, known: known)
+        return LaunchTarget(
+            sweep: hasBegun ? known.sweep : try computing(known.sweep, isWorkerHere),
+            text: known.text, known: known)
     }
 
     /// Whether a run computes as the command line says.

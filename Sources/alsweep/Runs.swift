@@ -77,6 +77,8 @@ struct Runs {
 /// A sweep file in the place of the one that a run began with.
 struct RunOfSweep {
     let folder: RunFolder
+    /// The file.
+    let text: String
     /// What the run began with; nil if it did not begin yet.
     let submission: SweepSubmitted?
     /// As the run computes it, without the seeds that were added to it.
@@ -99,6 +101,7 @@ struct RunOfSweep {
     /// - Throws: `NoExtension` if the run cannot go on with this file.
     init(_ folder: RunFolder, _ sweep: Sweep, text: String) throws {
         self.folder = folder
+        self.text = text
         history =
             FileManager.default.fileExists(atPath: folder.journal)
             ? try Journal.read(at: folder.journal).history(.withoutPicks) : RunHistory()
@@ -117,6 +120,39 @@ struct RunOfSweep {
         if submission.text != text { try now.checkExtension(of: before, choices: history.choices) }
         begun = before
         self.sweep = now
+    }
+}
+
+extension RunOfSweep {
+    /// A run with the file in its own folder.
+    init(_ folder: RunFolder) throws {
+        let (sweep, text) = try readSweep(folder.sweep)
+        do {
+            self = try RunOfSweep(folder, sweep, text: text)
+        } catch let error as NoExtension {
+            throw CommandFailure(
+                "\(folder.sweep) was changed since the run was submitted, and the run cannot go on with "
+                    + "it: \(error)",
+                hint:
+                    "launch the changed file as a run of its own: alsweep launch \(folder.sweep) --new"
+            )
+        }
+    }
+}
+
+extension RunFolder {
+    /// A run that the command line names where it may also name a file; nil if it names no folder.
+    init?(named path: String) throws(CommandFailure) {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+            isFolder.boolValue
+        else { return nil }
+        self.init(path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
+        guard FileManager.default.fileExists(atPath: sweep) else {
+            throw CommandFailure(
+                "\(self.path) is not a run's folder: it holds no sweep.yaml",
+                hint: "give a sweep file, or a folder such as runs/quick-20260131-120000")
+        }
     }
 }
 

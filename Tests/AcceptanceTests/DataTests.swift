@@ -93,6 +93,27 @@ extension Acceptance {
             #expect(damaged.errors.contains(Self.names[1]) && damaged.errors.contains("hint: "))
             #expect(try Program.run(command, in: folder).status == 0)
             #expect(try Program.run(["data", "verify", "--data", "d"], in: folder).status == 0)
+            try tellHiddenCopy(folder, command, damaged: bytes)
+        }
+
+        /// A damaged copy in a place that comes first would be read in place of the right one.
+        private func tellHiddenCopy(
+            _ folder: borrowing TemporaryFolder, _ command: [String], damaged: [UInt8]
+        ) throws {
+            let paths = Self.names.map { "\(folder.path)/d/\($0).gz" }
+            for (name, path) in zip(Self.names, paths) {
+                try FileManager.default.copyItem(
+                    atPath: "\(folder.path)/d/fashion-mnist/\(name).gz", toPath: path)
+            }
+            try Data(damaged).write(to: URL(fileURLWithPath: paths[1]))
+            let hidden = try Program.run(command, in: folder)
+            #expect(hidden.status == 1)
+            #expect(hidden.errors.contains("what is in d comes before what was fetched"))
+            #expect(hidden.errors.contains("hint: remove the files of Fashion-MNIST from d\n"))
+            for path in paths { try FileManager.default.removeItem(atPath: path) }
+            // Nothing waits for a pipe of that name.
+            try #require(mkfifo(paths[0], 0o600) == 0)
+            #expect(try Program.run(["data", "verify", "--data", "d"], in: folder).status == 0)
         }
 
         @Test(

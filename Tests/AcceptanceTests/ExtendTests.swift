@@ -89,8 +89,10 @@ extension Acceptance {
             #expect(plan.output.contains("fashionmnist-random-seed0  the same as in steps"))
             #expect(plan.output.contains("image-steps"))
             #expect(try Program.run(["launch", "tiny.yaml"], in: folder).status == 0)
-            let done = try Program.run(["plan", "tiny.yaml"], in: folder)
-            #expect(done.output.contains("4 trials, 4 done; nothing is left to do"))
+            for sweep in ["tiny.yaml", try onlyRun(in: folder)] {
+                let done = try Program.run(["plan", sweep], in: folder)
+                #expect(done.output.contains("4 trials, 4 done; nothing is left to do"))
+            }
         }
 
         @Test("seeds that are not positive, and a run without seeds from the clock, are refused")

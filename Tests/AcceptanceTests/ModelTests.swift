@@ -78,12 +78,8 @@ extension Acceptance {
             let folder = try TemporaryFolder()
             let experiment = Self.experiment + ["--epochs", "20", "--output", "out"]
             let program = try Program.start(experiment + ["--threads", "1"], in: folder)
-            let checkpoint =
-                folder.path + "/out/fashionmnist-random-seed3.checkpoint.safetensors"
-            try #require(
-                wait(upToSeconds: 100) {
-                    FileManager.default.fileExists(atPath: checkpoint) || program.hasEnded
-                })
+            try program.waitForFile(
+                folder.path + "/out/fashionmnist-random-seed3.checkpoint.safetensors")
             program.signal(SIGTERM)
             #expect(program.result().status == 75)
             let result = try Program.run(experiment + ["--threads", "2"], in: folder)

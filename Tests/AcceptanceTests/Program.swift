@@ -93,6 +93,14 @@ enum Program {
                 status: number, output: String(decoding: output, as: UTF8.self), errors: errors)
         }
 
+        /// Waits until a file is there, or the program has ended.
+        func waitForFile(_ path: String) throws {
+            try #require(
+                wait(upToSeconds: 120) {
+                    FileManager.default.fileExists(atPath: path) || self.hasEnded
+                }, "\(path) was never written")
+        }
+
         /// Waits until its standard error holds a text.
         func waitForErrors(containing text: String) throws {
             try #require(

@@ -213,12 +213,8 @@ extension Acceptance {
             let folder = try TemporaryFolder()
             // Stopped after its first cycle, as far as the checkpoint knows.
             let program = try Program.start(Self.experiment(first, 3), in: folder)
-            let checkpoint =
-                folder.path + "/out/fashionmnist-random-seed3.checkpoint.safetensors"
-            try #require(
-                wait(upToSeconds: 100) {
-                    FileManager.default.fileExists(atPath: checkpoint) || program.hasEnded
-                })
+            try program.waitForFile(
+                folder.path + "/out/fashionmnist-random-seed3.checkpoint.safetensors")
             program.signal(SIGTERM)
             _ = program.result()
             let moved = try run(Self.experiment(second, 3) + ["--switch-engine"], in: folder)

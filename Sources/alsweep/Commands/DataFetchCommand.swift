@@ -19,7 +19,7 @@ struct DataFetchCommand: ParsableCommand {
     var datasets: [DatasetName]
 
     @Option(
-        help: "The folder to look in and to fetch into, in place of the default.",
+        help: "The only folder to look in and to fetch into, in place of the default.",
         completion: .directory)
     var data: String?
 
@@ -45,7 +45,22 @@ struct DataFetchCommand: ParsableCommand {
                 hint: "name one with --data")
         }
         StopFlag.raiseOnTermination()
-        for name in datasets where !isHere(name, search) { try fetch(name, into: root) }
+        for name in datasets where !isHere(name, search) {
+            try fetch(name, into: root)
+            try checkUse(of: name, search)
+        }
+    }
+
+    /// A damaged copy in a place that comes earlier would be read in place of the new one.
+    private func checkUse(of name: DatasetName, _ search: DatasetSearch) throws {
+        let used = try search.source(of: name)
+        do {
+            _ = try used.verify()
+        } catch {
+            throw CommandFailure(
+                "what is in \(used.folder) comes before what was fetched, and \(error)",
+                hint: "remove the files of \(name.title) from \(used.folder)")
+        }
     }
 
     /// Whether the files, unpacked, are somewhere in the places, with the right sums.

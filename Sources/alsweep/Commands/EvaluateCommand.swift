@@ -34,7 +34,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Only the first images of the test files.")
     var testLimit: Int?
 
-    @Option(help: "Where datasets are looked for first.", completion: .directory)
+    @Option(help: "The only folder in which datasets are looked for.", completion: .directory)
     var data: String?
 
     @Option(

@@ -75,7 +75,7 @@ struct ExperimentCommand: ParsableCommand {
     @Flag(help: "A new network in every cycle.")
     var reset = false
 
-    @Option(help: "Where datasets are looked for first.", completion: .directory)
+    @Option(help: "The only folder in which datasets are looked for.", completion: .directory)
     var data: String?
 
     @Option(help: "A folder for the model and the checkpoint.", completion: .directory)
@@ -186,6 +186,8 @@ struct ExperimentCommand: ParsableCommand {
                 + String(format: "%.1f s", result.seconds)
                 + (result.isShared == true ? ", trained before" : ""))
         if let query = result.query { print("    " + description(of: query)) }
+        // Who reads through a pipe would else see nothing until the end.
+        fflush(nil)
     }
 
     /// `bought 200: hit rate 31.50 %, class entropy 2.190 nats, mean Q 0.412, AUC 0.630`.

@@ -78,7 +78,7 @@ struct LaunchCommand: ParsableCommand {
             """)
     var hangTimeout = 600
 
-    @Option(help: "Where datasets are looked for first.", completion: .directory)
+    @Option(help: "The only folder in which datasets are looked for.", completion: .directory)
     var data: String?
 
     @Option(

@@ -7,15 +7,14 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "The trials that a sweep expands to, and what is done already.")
 
-    @Argument(help: "A sweep file.", completion: .file())
+    @Argument(help: "A sweep file, or the folder of a run.", completion: .file())
     var sweep: String
 
     @Option(help: "The folder of all runs.", completion: .directory)
     var runs = "runs"
 
     func run() throws {
-        let (submitted, text) = try readSweep(sweep)
-        let run = try Runs(root: runs).latest(of: submitted, text: text)
+        let (submitted, run) = try find()
         let history = run?.history ?? RunHistory()
         let sweep = (run?.sweep ?? submitted).resolvingPrecision()
             .extended(bySeeds: history.addedSeeds.count)
@@ -30,6 +29,16 @@ struct PlanCommand: ParsableCommand {
         }
         plan.printSummary(history)
         if let run { print("Run: \(run.folder.path)", to: &StandardError.stream) }
+    }
+
+    /// The sweep, and the run that goes on with it if there is one.
+    private func find() throws -> (Sweep, RunOfSweep?) {
+        if let folder = try RunFolder(named: sweep) {
+            let run = try RunOfSweep(folder)
+            return (run.sweep, run)
+        }
+        let (submitted, text) = try readSweep(sweep)
+        return (submitted, try Runs(root: runs).latest(of: submitted, text: text))
     }
 }
 

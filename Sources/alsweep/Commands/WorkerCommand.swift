@@ -33,7 +33,7 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "Threads of every trial.")
     var threads = 1
 
-    @Option(help: "Where datasets are looked for first.", completion: .directory)
+    @Option(help: "The only folder in which datasets are looked for.", completion: .directory)
     var data: String?
 
     @Option(help: "The client certificate, if the coordinator has keys.", completion: .file())
