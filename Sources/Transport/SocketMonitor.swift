@@ -26,7 +26,8 @@ public enum HandshakeFailure: Hashable, Sendable, CustomStringConvertible {
     case wrongKey
     /// Something else than ZeroMQ, or a damaged handshake; the number is libzmq's.
     case protocolViolation(code: UInt32)
-    /// The other side hung up in the middle: it does so without a word when the server key is wrong.
+    /// The other side hung up in the middle: it does so without a word when the server key is wrong, and
+    /// may do so when one side has no keys.
     case hungUp(code: Int32)
 
     /// Whether trying again cannot help until somebody changes the keys.
@@ -48,7 +49,7 @@ public enum HandshakeFailure: Hashable, Sendable, CustomStringConvertible {
             "the other side does not speak ZeroMQ properly (0x\(String(code, radix: 16)))"
         case .hungUp(let code):
             "the other side hung up during the handshake (\(TransportError.text(of: code))); "
-                + "if it always does, the server key may be wrong"
+                + "if it always does, it wants keys, or the server key is wrong"
         }
     }
 }

@@ -111,6 +111,8 @@ public final class WorkerService {
     /// What the coordinator that welcomed this worker speaks.
     private var coordinatorVersion = WireVersion(major: WireVersion.current.major, minor: 0)
     private var exit: AgentExit?
+    /// Of the last connection, if its handshake failed.
+    private var lastHandshakeFailure: HandshakeFailure?
     private(set) var isStopping = false
     private(set) var endpoint: Endpoint
     /// Of the last welcome.
@@ -228,9 +230,13 @@ public final class WorkerService {
     private func readMonitor() {
         while let event = monitor.next() {
             logger.debug("connection", metadata: ["event": "\(event)"])
-            if case .handshakeFailed(_, let failure) = event {
+            switch event {
+            case .handshakeFailed(_, let failure):
+                lastHandshakeFailure = failure
                 notice(.handshakeFailed(failure.description))
                 if failure.isFinal { exit = .refused(failure.description) }
+            case .handshakeSucceeded: lastHandshakeFailure = nil
+            case .connected, .retried, .disconnected: break
             }
         }
     }
@@ -300,6 +306,9 @@ public final class WorkerService {
                 } else {
                     children.first { $0.lease == lease }?.kill()
                 }
+            case .exit(.coordinatorNeverFound) where lastHandshakeFailure != nil:
+                // Somebody was found, who hung up: a coordinator that wants keys may do so without a word.
+                exit = .refused(lastHandshakeFailure!.description)
             case .exit(let reason): exit = reason
             }
         }
