@@ -25,9 +25,9 @@ final class LaunchDisplay {
         self.isQuiet = isQuiet
     }
 
-    /// - Parameter known: the run that goes on; nil of a new one.
-    func begin(after known: RunOfSweep?) {
-        guard let known else {
+    func begin(_ target: LaunchTarget) {
+        guard let known = target.known else {
+            if let obstacle = target.obstacle { say("A new run, for \(obstacle)") }
             return say(
                 "Starting sweep \(sweep.name), \(sweep.trialCount) trials, in \(folder.path)")
         }

@@ -9,6 +9,8 @@ struct LaunchTarget {
     let text: String
     /// The run that goes on with it; nil for a new run.
     let known: RunOfSweep?
+    /// Why the newest run of the sweep's name is not that run, where the file is the reason.
+    var obstacle: String?
 
     /// Keeps the file with the run, where it is another one than before.
     func write(to folder: RunFolder) throws(CommandFailure) {
@@ -28,10 +30,13 @@ extension LaunchCommand {
             return try target(known, isWorkerHere)
         }
         let (sweep, text) = try readSweep(sweep)
-        if !new, let known = try Runs(root: runs).latest(of: sweep, text: text, where: agrees) {
+        let runs = Runs(root: runs)
+        if !new, let known = runs.latest(of: sweep, text: text, where: agrees) {
             return try target(known, isWorkerHere)
         }
-        return LaunchTarget(sweep: try computing(sweep, isWorkerHere), text: text, known: nil)
+        return LaunchTarget(
+            sweep: try computing(sweep, isWorkerHere), text: text, known: nil,
+            obstacle: new ? nil : runs.obstacle(to: sweep, text: text))
     }
 
     private func check(_ known: RunOfSweep) throws(CommandFailure) {

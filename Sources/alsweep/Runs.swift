@@ -13,17 +13,36 @@ struct Runs {
     /// - Parameter isWanted: whether a run will do otherwise.
     func latest(
         of sweep: Sweep, text: String, where isWanted: (RunOfSweep) -> Bool = { _ in true }
-    ) throws -> RunOfSweep? {
+    ) -> RunOfSweep? {
+        let runs = folders(of: sweep)
+            .compactMap { try? RunOfSweep($0, sweep, text: text) }
+            .filter(isWanted)
+        return runs.first { !$0.isExtended } ?? runs.first
+    }
+
+    /// Why the newest run of the sweep's name does not go on with a file; nil if nothing in the file is
+    /// against it, or there is no run.
+    func obstacle(to sweep: Sweep, text: String) -> String? {
+        guard let newest = folders(of: sweep).first else { return nil }
+        do {
+            _ = try RunOfSweep(newest, sweep, text: text)
+            return nil
+        } catch let error as NoExtension {
+            return "\(newest.path) does not go on with this file: \(error)"
+        } catch {
+            return "\(newest.path) does not go on: \(error)"
+        }
+    }
+
+    /// The runs of a sweep's name, the newest first.
+    private func folders(of sweep: Sweep) -> [RunFolder] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         // A copy under another name is not the run.
         let ofSweep = names.filter { name in
             name.hasPrefix(sweep.name + "-")
                 && name.dropFirst(sweep.name.count + 1).wholeMatch(of: /\d{8}-\d{6}(-\d+)?/) != nil
         }
-        let runs = ofSweep.sorted().reversed().map { RunFolder("\(root)/\($0)") }
-            .compactMap { try? RunOfSweep($0, sweep, text: text) }
-            .filter(isWanted)
-        return runs.first { !$0.isExtended } ?? runs.first
+        return ofSweep.sorted().reversed().map { RunFolder("\(root)/\($0)") }
     }
 
     /// A new run's folder, named by the sweep and the time.

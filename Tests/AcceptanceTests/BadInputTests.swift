@@ -137,6 +137,13 @@ extension Acceptance {
             try expectFailure(
                 ["launch", run], folder, "was changed since", "its protocol is another one",
                 "hint: ")
+            // Of a file of the user's own it is a new run, and told why.
+            try TinySweep.write(to: folder, epochs: 3)
+            let plan = try Program.run(["plan", "tiny.yaml"], in: folder)
+            #expect(plan.output.contains("8 trials, 0 done, 8 to do"))
+            let reason =
+                "A new run, for \(run) does not go on with this file: its protocol is another"
+            #expect(plan.errors.contains(reason), "\(plan.errors)")
         }
 
         @Test("a run keeps the threads that it began with")

@@ -149,7 +149,7 @@ struct LaunchCommand: ParsableCommand {
         let folder = try known ?? Runs(root: runs).make(sweep, text: target.text)
         for subfolder in folder.subfolders { try makeFolder(subfolder) }
         let display = LaunchDisplay(sweep: sweep, folder: folder, isQuiet: quiet)
-        display.begin(after: target.known)
+        display.begin(target)
         let outcome = try coordinate(target, folder, endpoint, local, cluster, display)
         display.end()
         try finish(folder, outcome)

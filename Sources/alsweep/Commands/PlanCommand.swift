@@ -14,7 +14,7 @@ struct PlanCommand: ParsableCommand {
     var runs = "runs"
 
     func run() throws {
-        let (submitted, run) = try find()
+        let (submitted, run, obstacle) = try find()
         let history = run?.history ?? RunHistory()
         let sweep = (run?.sweep ?? submitted).resolvingPrecision()
             .extended(bySeeds: history.addedSeeds.count)
@@ -29,16 +29,19 @@ struct PlanCommand: ParsableCommand {
         }
         plan.printSummary(history)
         if let run { print("Run: \(run.folder.path)", to: &StandardError.stream) }
+        if let obstacle { print("A new run, for \(obstacle)", to: &StandardError.stream) }
     }
 
-    /// The sweep, and the run that goes on with it if there is one.
-    private func find() throws -> (Sweep, RunOfSweep?) {
+    /// The sweep, and the run that goes on with it, or why there is none.
+    private func find() throws -> (Sweep, RunOfSweep?, obstacle: String?) {
         if let folder = try RunFolder(named: sweep) {
             let run = try RunOfSweep(folder)
-            return (run.sweep, run)
+            return (run.sweep, run, nil)
         }
         let (submitted, text) = try readSweep(sweep)
-        return (submitted, try Runs(root: runs).latest(of: submitted, text: text))
+        let runs = Runs(root: runs)
+        let run = runs.latest(of: submitted, text: text)
+        return (submitted, run, run == nil ? runs.obstacle(to: submitted, text: text) : nil)
     }
 }
 
@@ -112,8 +115,11 @@ private struct Plan {
             }
         }
         guard steps > 0 else { return nil }
-        let hours = imageSteps * seconds / steps / 3_600
-        return String(format: "%.\(hours < 10 ? 2 : 0)f hours of a slot as it went so far", hours)
+        let minutes = imageSteps * seconds / steps / 60
+        let duration =
+            minutes < 90
+            ? "\(Int(minutes.rounded(.up))) min" : "\(Int((minutes / 60).rounded(.up))) h"
+        return "\(duration) on one slot at the pace so far"
     }
 
     private func grouped(_ count: Double) -> String {
