@@ -14,8 +14,7 @@ struct LaunchTarget {
 
     /// Keeps the file with the run, where it is another one than before.
     func write(to folder: RunFolder) throws(CommandFailure) {
-        let kept = try? String(contentsOfFile: folder.sweep, encoding: .utf8)
-        if kept != text { try writeText(text, to: folder.sweep) }
+        if folder.sweepText != text { try writeText(text, to: folder.sweep) }
     }
 }
 
@@ -31,7 +30,7 @@ extension LaunchCommand {
         }
         let (sweep, text) = try readSweep(sweep)
         let runs = Runs(root: runs)
-        if !new, let known = runs.latest(of: sweep, text: text, where: agrees) {
+        if !new, let known = try runs.latest(of: sweep, text: text, where: agrees) {
             return try target(known, isWorkerHere)
         }
         return LaunchTarget(

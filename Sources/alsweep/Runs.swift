@@ -11,12 +11,24 @@ struct Runs {
     /// file has all trials of and adds some to.
     ///
     /// - Parameter isWanted: whether a run will do otherwise.
+    /// - Throws: what is wrong with the newest run, or with one of this file, if it cannot be read: it is
+    ///   not passed over in silence.
     func latest(
         of sweep: Sweep, text: String, where isWanted: (RunOfSweep) -> Bool = { _ in true }
-    ) -> RunOfSweep? {
-        let runs = folders(of: sweep)
-            .compactMap { try? RunOfSweep($0, sweep, text: text) }
-            .filter(isWanted)
+    ) throws -> RunOfSweep? {
+        var runs: [RunOfSweep] = []
+        let folders = folders(of: sweep)
+        for folder in folders {
+            do {
+                runs.append(try RunOfSweep(folder, sweep, text: text))
+            } catch is NoExtension {
+                continue
+            } catch {
+                let isMeant = folder == folders[0] || folder.sweepText == text
+                if isMeant { throw error }
+            }
+        }
+        runs.removeAll { !isWanted($0) }
         return runs.first { !$0.isExtended } ?? runs.first
     }
 
@@ -27,10 +39,8 @@ struct Runs {
         do {
             _ = try RunOfSweep(newest, sweep, text: text)
             return nil
-        } catch let error as NoExtension {
-            return "\(newest.path) does not go on with this file: \(error)"
         } catch {
-            return "\(newest.path) does not go on: \(error)"
+            return "\(newest.path) does not go on with this file: \(error)"
         }
     }
 
@@ -126,7 +136,7 @@ struct RunOfSweep {
             ? try Journal.read(at: folder.journal).history(.withoutPicks) : RunHistory()
         submission = history.submission
         guard let submission else {
-            guard try String(contentsOfFile: folder.sweep, encoding: .utf8) == text else {
+            guard folder.sweepText == text else {
                 throw NoExtension("it was never started, and has another file")
             }
             begun = nil
@@ -160,6 +170,9 @@ extension RunOfSweep {
 }
 
 extension RunFolder {
+    /// The sweep file that is kept with the run; nil if there is none.
+    var sweepText: String? { try? String(contentsOfFile: sweep, encoding: .utf8) }
+
     /// A run that the command line names where it may also name a file; nil if it names no folder.
     init?(named path: String) throws(CommandFailure) {
         var isFolder: ObjCBool = false

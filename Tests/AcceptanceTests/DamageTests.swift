@@ -4,6 +4,24 @@ import Testing
 extension Acceptance {
     /// Disks that give back something else than was written.
     @Suite struct DamageTests {
+        @Test("a run whose journal cannot be read is told, and not passed over")
+        func damagedJournal() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(TinySweep.firstStage(epochs: 1), to: folder)
+            #expect(try Program.run(["launch", "tiny.yaml"], in: folder).status == 0)
+            let run = try onlyRun(in: folder)
+            let journal = try #require(
+                FileHandle(forUpdatingAtPath: "\(folder.path)/\(run)/journal.sqlite"))
+            try journal.write(contentsOf: Data(repeating: 7, count: 200))
+            try journal.close()
+            for command in ["plan", "launch"] {
+                let result = try Program.run([command, "tiny.yaml"], in: folder)
+                #expect(result.status == 1 && result.errors.contains("\(run)/journal.sqlite"))
+                #expect(result.errors.contains("hint: "), "\(result.errors)")
+            }
+            #expect(try onlyRun(in: folder) == run)
+        }
+
         @Test("a damaged checkpoint costs one cycle, and the numbers are those of a whole run")
         func damagedCheckpoint() throws {
             let folder = try TemporaryFolder()

@@ -40,7 +40,7 @@ struct PlanCommand: ParsableCommand {
         }
         let (submitted, text) = try readSweep(sweep)
         let runs = Runs(root: runs)
-        let run = runs.latest(of: submitted, text: text)
+        let run = try runs.latest(of: submitted, text: text)
         return (submitted, run, run == nil ? runs.obstacle(to: submitted, text: text) : nil)
     }
 }
