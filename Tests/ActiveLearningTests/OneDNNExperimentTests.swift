@@ -1,5 +1,6 @@
 import Classifier
 import Datasets
+import Foundation
 import SweepModel
 import Testing
 
@@ -59,6 +60,60 @@ import Testing
         #expect(zip(resumed[1].results, many[2].results).allSatisfy { $0.agrees(with: $1) })
         #expect(resumed[1].network == many[2].network)
         #expect(resumed[1].strategy == many[2].strategy)
+    }
+
+    private func learner(_ checkpoint: ExperimentCheckpoint) -> DQNState? {
+        switch checkpoint.strategy {
+        case .dqn(let learner): learner
+        case .dqnWarm(let known): known?.learner
+        case .none, .random: nil
+        }
+    }
+
+    @Test(
+        "labelled sets and what Q remembers obey their rules on the real network",
+        arguments: allStrategies)
+    func rules(_ strategy: Strategy) throws {
+        for (index, checkpoint) in try run(configuration(strategy)).enumerated() {
+            // Nothing is bought after the last cycle.
+            let queryCount = min(index + 1, 2)
+            #expect(checkpoint.pool.labelled.count == 64 + 32 * queryCount)
+            let all = checkpoint.pool.labelled + checkpoint.pool.unlabelled
+            #expect(all.sorted() == Array(0..<224))
+            #expect((learner(checkpoint) != nil) == (strategy.gradientSteps != nil))
+            guard let buffer = learner(checkpoint)?.buffer else { continue }
+            #expect(buffer.count == 2 * 32 * queryCount)
+            #expect(buffer.actions.count { $0 == 1 } == 32 * queryCount)
+            #expect(zip(buffer.actions, buffer.rewards).allSatisfy { $0 == 1 || $1 == 0 })
+            for row in 0..<buffer.count { expectState(buffer.batch([row]).states) }
+        }
+    }
+
+    /// Probabilities of ten classes, the largest, its lead, and the entropy.
+    private func expectState(_ state: [Float]) {
+        #expect(state.count == 13 && abs(state[..<10].reduce(0, +) - 1) < 1e-5)
+        #expect(state[10] == state[..<10].max() && state[11] >= 0)
+        #expect(state[12] >= -1e-7 - 1e-7 && state[12] <= log(Float(10)) + 1e-6)
+    }
+
+    @Test("no gradient steps leave Q unchanged, and some change it, on the real network")
+    func gradientSteps() throws {
+        for (steps, isChanged) in [(0, false), (1, true)] {
+            let networks = try run(configuration(.dqn(gradientSteps: steps)))
+                .compactMap { learner($0)?.network }
+            try #require(networks.count == 3)
+            let hasChanged = networks[0] != networks[1]
+            #expect(hasChanged == isChanged)
+        }
+    }
+
+    @Test("the random strategy's sets are those of any other network on any other images")
+    func randomSets() throws {
+        let real = try run(configuration(.random))[2].results.map(\.labelledDigest)
+        var other = configuration(.random)
+        other.studyProtocol.width = 1
+        other.studyProtocol.epochs = 2
+        #expect(try RecordedRun(other).results.map(\.labelledDigest) == real)
     }
 
     @Test("stopped after any cycle and resumed is uninterrupted", arguments: allStrategies)
