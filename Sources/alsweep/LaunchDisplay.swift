@@ -132,8 +132,7 @@ final class LaunchDisplay {
                     ? "\(content.name) is drained: it gets no more trials"
                     : "\(content.name) gets trials again")
         case .sweepSubmitted, .sweepExtended, .seedsAdded, .coordinatorStarted, .trialAdded,
-            .attemptStarted,
-            .trialFinished:
+            .attemptStarted, .trialFinished:
             break
         }
     }

@@ -79,8 +79,7 @@ struct Runs {
     /// A run that the user named by its folder, or the newest of all if it named none.
     static func find(_ path: String?, root: String) throws(CommandFailure) -> RunFolder {
         if let path {
-            let folder = RunFolder(
-                path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
+            let folder = RunFolder(typed: path)
             guard FileManager.default.fileExists(atPath: folder.journal) else {
                 let hint = "a run's folder holds journal.sqlite; `ls \(root)` shows the runs here"
                 throw CommandFailure("\(path) is not a run's folder", hint: hint)
@@ -173,13 +172,18 @@ extension RunFolder {
     /// The sweep file that is kept with the run; nil if there is none.
     var sweepText: String? { try? String(contentsOfFile: sweep, encoding: .utf8) }
 
+    /// As the command line names it: completion of a shell leaves a slash at the end.
+    fileprivate init(typed path: String) {
+        self.init(path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
+    }
+
     /// A run that the command line names where it may also name a file; nil if it names no folder.
     init?(named path: String) throws(CommandFailure) {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
             isFolder.boolValue
         else { return nil }
-        self.init(path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
+        self.init(typed: path)
         guard FileManager.default.fileExists(atPath: sweep) else {
             throw CommandFailure(
                 "\(self.path) is not a run's folder: it holds no sweep.yaml",

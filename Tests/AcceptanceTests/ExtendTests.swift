@@ -3,14 +3,21 @@ import Testing
 
 extension Acceptance {
     @Suite struct ExtendTests {
-        @Test("a finished sweep takes more seeds, runs only those, and aggregates all")
-        func extend() throws {
-            let folder = try TemporaryFolder()
+        /// The tiny sweep, launched to its end, and what it found.
+        private func finishedRun(
+            in folder: borrowing TemporaryFolder
+        ) throws -> (run: String, found: Collected) {
             try TinySweep.write(to: folder)
             let launched = try Program.run(["launch", "tiny.yaml"], in: folder)
             #expect(launched.status == 0, "\(launched.errors)")
             let run = try onlyRun(in: folder)
-            let before = try Collected.read(run, in: folder)
+            return (run, try Collected.read(run, in: folder))
+        }
+
+        @Test("a finished sweep takes more seeds, runs only those, and aggregates all")
+        func extend() throws {
+            let folder = try TemporaryFolder()
+            let (run, before) = try finishedRun(in: folder)
             let plan = try Program.run(["plan", "tiny.yaml"], in: folder)
             #expect(plan.output.contains("8 trials, 8 done; nothing is left to do"))
 
@@ -34,11 +41,7 @@ extension Acceptance {
         )
         func addedStrategy() throws {
             let folder = try TemporaryFolder()
-            try TinySweep.write(to: folder)
-            let launched = try Program.run(["launch", "tiny.yaml"], in: folder)
-            #expect(launched.status == 0, "\(launched.errors)")
-            let run = try onlyRun(in: folder)
-            let before = try Collected.read(run, in: folder)
+            let (run, before) = try finishedRun(in: folder)
 
             let text = TinySweep.text()
                 .replacing("- random\n", with: "- random\n      - margin\n")
