@@ -35,28 +35,17 @@ extension Coordinator {
     /// Stages that can never start, because a trial they build on failed.
     public var blockedStages: [(stage: String, dataset: DatasetName)] {
         sweep.stages.flatMap { stage in
-            stage.datasets.filter { isBlocked(stage, of: $0) }.map { (stage.name, $0) }
+            stage.datasets.filter { history.isBlocked(stage, of: $0, in: sweep) }
+                .map { (stage.name, $0) }
         }
     }
 
     private func isExpanded(_ stage: Stage, of dataset: DatasetName) -> Bool {
-        guard stage.source != nil else { return true }
-        return choice(of: stage, dataset) != nil
-    }
-
-    private func isBlocked(_ stage: Stage, of dataset: DatasetName) -> Bool {
-        guard !isExpanded(stage, of: dataset), let source = stage.source else { return false }
-        return trials(of: source, dataset).contains {
-            $0?.state == .failed || $0?.state == .cancelled
-        }
-    }
-
-    private func choice(of stage: Stage, _ dataset: DatasetName) -> StepsChosen? {
-        history.choices.first { $0.stage == stage.name && $0.dataset == dataset }
+        stage.source == nil || history.choice(of: stage, dataset) != nil
     }
 
     private mutating func expand(_ stage: Stage, of dataset: DatasetName) {
-        if let source = stage.source, choice(of: stage, dataset) == nil {
+        if let source = stage.source, history.choice(of: stage, dataset) == nil {
             let criterion = stage.criterion ?? .wins
             guard let runs = runs(of: source, dataset, stage.choosingLearner) else { return }
             let choice = SettingChoice(runs, by: criterion)
@@ -69,7 +58,7 @@ extension Coordinator {
         let configurations = stage.trials(
             of: dataset, studyProtocol: sweep.studyProtocol,
             timeSeeds: history.timeSeeds,
-            bestGradientSteps: choice(of: stage, dataset)?.gradientSteps)
+            bestGradientSteps: history.choice(of: stage, dataset)?.gradientSteps)
         for configuration in configurations where history.index(of: configuration.id) == nil {
             commit(
                 .trialAdded(
@@ -84,7 +73,7 @@ extension Coordinator {
     private func runs(
         of source: String, _ dataset: DatasetName, _ learner: Learner?
     ) -> [[SettingRun]]? {
-        let trials = trials(of: source, dataset)
+        let trials = history.trials(of: source, dataset, in: sweep)
         guard !trials.isEmpty, trials.allSatisfy({ $0?.state == .done }) else { return nil }
         var seeds: OrderedDictionary<UInt64, [SettingRun]> = [:]
         for trial in trials {
@@ -95,14 +84,5 @@ extension Coordinator {
                 SettingRun(gradientSteps: steps, results: trial.cycles.map { $0!.result }))
         }
         return Array(seeds.values)
-    }
-
-    /// A stage's trials of a dataset, whichever stage added them first; nil where not added yet.
-    private func trials(of stage: String, _ dataset: DatasetName) -> [TrialHistory?] {
-        let stage = sweep.stages.first { $0.name == stage }!
-        let configurations = stage.trials(
-            of: dataset, studyProtocol: sweep.studyProtocol,
-            timeSeeds: history.timeSeeds, bestGradientSteps: nil)
-        return configurations.map { history[$0.id] }
     }
 }

@@ -26,7 +26,14 @@ extension Acceptance {
         )
         func commands() throws {
             let folder = try TemporaryFolder()
-            try TinySweep.write(TinySweep.firstStage(epochs: 8), to: folder)
+            let laterStage = """
+                  - name: other-seed
+                    datasets: [fashionmnist]
+                    seeds: [7]
+                    strategies:
+                      - dqn: {gradient_steps: {best_of: steps}}
+                """
+            try TinySweep.write(TinySweep.firstStage(epochs: 8) + laterStage, to: folder)
             let launched = try Program.start(["launch", "tiny.yaml"], in: folder)
             try launched.waitForErrors(containing: "cycle 1/3")
             let run = try onlyRun(in: folder)
@@ -47,6 +54,13 @@ extension Acceptance {
             #expect(resume.status == 0, "\(resume.errors)")
             let result = launched.result()
             #expect(result.status == 0 && result.errors.contains("1 trial was cancelled"))
+            #expect(result.errors.contains("stage other-seed of Fashion-MNIST was not started"))
+            let plan = try Program.run(["plan", "tiny.yaml"], in: folder)
+            #expect(
+                plan.output.contains(
+                    "4 trials, 2 done, 1 cancelled, 1 blocked; nothing is left to do"),
+                "\(plan.output)")
+            #expect(plan.errors.contains("hint: alsweep retry \(run)"))
 
             // Now without a coordinator.
             let late = try Program.run(["cancel", run], in: folder)

@@ -28,7 +28,14 @@ struct PlanCommand: ParsableCommand {
             }
         }
         plan.printSummary(history)
-        if let run { print("Run: \(run.folder.path)", to: &StandardError.stream) }
+        if let run {
+            print("Run: \(run.folder.path)", to: &StandardError.stream)
+            if plan.hasGivenUp {
+                print(
+                    "hint: alsweep retry \(run.folder.path) takes failed trials up again, and with "
+                        + "--cancelled those that were cancelled", to: &StandardError.stream)
+            }
+        }
         if let obstacle { print("A new run, for \(obstacle)", to: &StandardError.stream) }
     }
 
@@ -49,13 +56,29 @@ struct PlanCommand: ParsableCommand {
 private struct Plan {
     private var stages: [TrialID: String] = [:]
     private var unnamedCount = 0
-    /// Of what is not done.
+    private var doneCount = 0
+    private var failedCount = 0
+    private var cancelledCount = 0
+    /// Trials that build on some that failed or were cancelled.
+    private var blockedCount = 0
+    /// Of what is to do.
     private var imageSteps = 0.0
+
+    var hasGivenUp: Bool { failedCount + cancelledCount > 0 }
 
     mutating func add(
         _ stage: Stage, _ dataset: DatasetName, of sweep: Sweep, _ history: RunHistory
     ) {
-        let choice = history.choices.first { $0.stage == stage.name && $0.dataset == dataset }
+        let choice = history.choice(of: stage, dataset)
+        if history.isBlocked(stage, of: dataset, in: sweep) {
+            let count = stage.trialCountPerDataset
+            print(
+                "  \(dataset.rawValue): \(count) trials, blocked: one that they build on failed or was "
+                    + "cancelled")
+            unnamedCount += count
+            blockedCount += count
+            return
+        }
         let isUnknown =
             (stage.source != nil && choice == nil)
             || (stage.seeds.isTime && history.timeSeeds.isEmpty)
@@ -88,18 +111,27 @@ private struct Plan {
         stages[trial.id] = stage.name
         let state = known?.state.rawValue ?? (history.trials.isEmpty ? "" : "new")
         print("  \(trial.id)" + (state.isEmpty ? "" : "  \(state)"))
-        for cycle in 1...trial.studyProtocol.cycles where known?.cycles[cycle - 1] == nil {
-            imageSteps += trial.expectedImageSteps(inCycle: cycle)
+        switch known?.state {
+        case .done: doneCount += 1
+        case .failed: failedCount += 1
+        case .cancelled: cancelledCount += 1
+        case nil, .pending, .running, .suspect:
+            for cycle in 1...trial.studyProtocol.cycles where known?.cycles[cycle - 1] == nil {
+                imageSteps += trial.expectedImageSteps(inCycle: cycle)
+            }
         }
     }
 
     func printSummary(_ history: RunHistory) {
         let total = stages.count + unnamedCount
-        let done = stages.keys.count { history[$0]?.state == .done }
-        guard done < total else {
-            return print("\(total) trials, \(done) done; nothing is left to do")
-        }
-        print("\(total) trials, \(done) done, \(total - done) to do")
+        let others = [
+            (failedCount, "failed"), (cancelledCount, "cancelled"), (blockedCount, "blocked"),
+        ].filter { $0.0 > 0 }
+        let counts = ([(total, "trials"), (doneCount, "done")] + others).map { "\($0) \($1)" }
+            .joined(separator: ", ")
+        let rest = total - doneCount - others.reduce(0) { $0 + $1.0 }
+        guard rest > 0 else { return print("\(counts); nothing is left to do") }
+        print("\(counts), \(rest) to do")
         print(
             "About \(grouped(imageSteps)) image-steps: images through a network of width 64, one that "
                 + "is only scored a third" + (pace(history).map { "; \($0)" } ?? ""))
