@@ -20,6 +20,29 @@ public struct Figure: Sendable {
         var series: [Series]
         /// What the reader must know of the panel's curves: which lack runs.
         var notes: [String]
+
+        /// What the axis of values shows: all curves, and of the intervals as much as lies within the
+        /// curves' own span of them. Those of two or three runs can be a hundred times as wide.
+        ///
+        /// - Parameter possible: the values that there can be.
+        func shownValues(within possible: ClosedRange<Double>) -> ClosedRange<Double> {
+            let points = series.flatMap(\.points)
+            guard let low = points.map(\.value).min(), let high = points.map(\.value).max() else {
+                return 0...1
+            }
+            let span = max(high - low, 1)
+            let bands = points.compactMap(\.band)
+            let lowest = max(bands.map(\.lowerBound).min() ?? low, low - span)
+            let highest = min(bands.map(\.upperBound).max() ?? high, high + span)
+            return (min(low, lowest)...max(high, highest)).clamped(to: possible)
+        }
+
+        /// Whether an interval reaches farther than the axis.
+        func isCut(to values: ClosedRange<Double>) -> Bool {
+            series.flatMap(\.points).compactMap(\.band).contains {
+                $0.lowerBound < values.lowerBound || $0.upperBound > values.upperBound
+            }
+        }
     }
 
     /// What its file is called, without the ending; unique in the report.
@@ -28,6 +51,8 @@ public struct Figure: Sendable {
     /// What it shows, in a sentence or two, for those who cannot see it.
     public let description: String
     let valueLabel: String
+    /// The values that there can be.
+    let possibleValues: ClosedRange<Double>
     let panels: [Panel]
     /// The curves' names and styles.
     let legend: [(style: Int, name: String)]
@@ -71,6 +96,7 @@ extension Report {
                 + (number.map { ", protocol \($0)" } ?? ""),
             description: panels.map { summary($0, value) }.joined(separator: " "),
             valueLabel: value == .accuracy ? "test accuracy (%)" : "points over random",
+            possibleValues: value == .accuracy ? 0...100 : -100...100,
             panels: panels, legend: strategies.map { (styles.firstIndex(of: $0)!, $0.title) },
             hasZeroLine: value == .pointsOverRandom)
     }

@@ -46,6 +46,8 @@ private struct FigureDrawing {
     private let figure: Figure
     private let valueScale: [AxisScale]
     private let labelScale: [AxisScale]
+    /// Of every panel, what is written below it.
+    private let notes: [[String]]
     private var width: Double
     private var height: Double
     private var elements: [String] = []
@@ -54,15 +56,10 @@ private struct FigureDrawing {
         self.figure = figure
         let bottom = Layout.top + Layout.plotHeight
         valueScale = figure.panels.map { panel in
-            var values = panel.series.flatMap { series in
-                series.points.flatMap {
-                    [$0.value] + ($0.band.map { [$0.lowerBound, $0.upperBound] } ?? [])
-                }
-            }
-            if figure.hasZeroLine { values.append(0) }
+            var values = panel.shownValues(within: figure.possibleValues)
+            if figure.hasZeroLine { values = min(values.lowerBound, 0)...max(values.upperBound, 0) }
             return AxisScale(
-                (values.min() ?? 0)...(values.max() ?? 1), from: bottom, to: Layout.top,
-                maximumTicks: 8, isExtended: true)
+                values, from: bottom, to: Layout.top, maximumTicks: 8, isExtended: true)
         }
         labelScale = figure.panels.enumerated().map { index, panel in
             let labels = panel.series.flatMap { $0.points.map { Double($0.labelled) } }
@@ -74,8 +71,12 @@ private struct FigureDrawing {
         let count = Double(figure.panels.count)
         width =
             Layout.left + count * Layout.plotWidth + (count - 1) * Layout.gap + Layout.right
-        let notes = figure.panels.map { min($0.notes.count, Layout.maximumNotes) }.max() ?? 0
-        height = bottom + Layout.bottom + Double(notes) * Layout.noteHeight
+        notes = zip(figure.panels, valueScale).map { panel, scale in
+            panel.notes
+                + (panel.isCut(to: scale.values) ? ["95 % intervals reach beyond the frame"] : [])
+        }
+        let noteCount = notes.map { min($0.count, Layout.maximumNotes) }.max() ?? 0
+        height = bottom + Layout.bottom + Double(noteCount) * Layout.noteHeight
     }
 
     mutating func draw() {
@@ -114,13 +115,21 @@ private struct FigureDrawing {
                 x.start, y.position(0), x.end, y.position(0), className: "zero",
                 attributes: "stroke=\"#1a1a1a\" stroke-width=\"1.3\"")
         }
-        for series in panel.series { drawBand(series, x, y) }
+        let clip = panel.isCut(to: y.values) ? "figure-\(figure.name)-panel\(index)" : nil
+        if let clip {
+            elements.append(
+                "<clipPath id=\"\(clip)\"><rect x=\"\(text(x.start))\" y=\"\(text(y.end))\" "
+                    + "width=\"\(text(x.end - x.start))\" height=\"\(text(y.start - y.end))\"/></clipPath>"
+            )
+        }
+        for series in panel.series { drawBand(series, x, y, clip: clip) }
         for series in panel.series { drawCurve(series, x, y) }
         label(
             "labelled images", x: (x.start + x.end) / 2, y: y.start + 35, anchor: "middle")
-        for (row, note) in panel.notes.prefix(Layout.maximumNotes).enumerated() {
-            let isLast = row == Layout.maximumNotes - 1 && panel.notes.count > Layout.maximumNotes
-            let text = isLast ? "and \(panel.notes.count - row) more" : note
+        let notes = notes[index]
+        for (row, note) in notes.prefix(Layout.maximumNotes).enumerated() {
+            let isLast = row == Layout.maximumNotes - 1 && notes.count > Layout.maximumNotes
+            let text = isLast ? "and \(notes.count - row) more" : note
             label(
                 text, x: x.start, y: y.start + 49 + Double(row) * Layout.noteHeight,
                 anchor: "start", attributes: " font-size=\"10.5\" font-style=\"italic\"")
@@ -145,7 +154,9 @@ private struct FigureDrawing {
                 + "fill=\"none\" stroke=\"#555555\" stroke-width=\"0.9\"/>")
     }
 
-    private mutating func drawBand(_ series: Figure.Series, _ x: AxisScale, _ y: AxisScale) {
+    private mutating func drawBand(
+        _ series: Figure.Series, _ x: AxisScale, _ y: AxisScale, clip: String?
+    ) {
         let points = series.points.compactMap { point in
             point.band.map { (x.position(Double(point.labelled)), $0) }
         }
@@ -155,7 +166,8 @@ private struct FigureDrawing {
         let style = CurveStyle(index: series.style)
         elements.append(
             "<polygon class=\"\(style.className) solid band\" fill=\"\(style.colour)\" "
-                + "fill-opacity=\"0.16\" stroke=\"none\" points=\"\((upper + lower).joined(separator: " "))\"/>"
+                + "fill-opacity=\"0.16\" stroke=\"none\"\(clip.map { " clip-path=\"url(#\($0))\"" } ?? "") "
+                + "points=\"\((upper + lower).joined(separator: " "))\"/>"
         )
     }
 

@@ -86,6 +86,29 @@ func axisTicks(values: ClosedRange<Double>, isExtended: Bool, ticks: [Double], p
     #expect(scale.position(values.upperBound) >= 0)
 }
 
+@Test("intervals of two runs, wide as they are, leave the curves legible and accuracies possible")
+func wideIntervals() throws {
+    let trials = [1: [5000, 6000, 8000], 2: [5200, 6100, 7000]].map { seed, correct in
+        trialRecord(seed: seed, isTimeSeeded: true, correct: correct)
+    }
+    let figure = try #require(Report(record: sweepRecord(trials)).figures.first)
+    let panel = figure.panels[0]
+    // The intervals of the means 51, 60.5 and 75 % are 12.7 standard errors wide on either side.
+    #expect(panel.series[0].points[2].band!.upperBound > 130)
+    #expect(panel.shownValues(within: 0...100) == 27...99)
+    let elements = try #require(parsedElements(figure.svg))
+    let clip = try #require(elements.first { $0.name == "clipPath" }?.attributes["id"])
+    let band = try #require(elements.first { $0.attributes["fill-opacity"] == "0.16" })
+    #expect(band.attributes["clip-path"] == "url(#\(clip))")
+    #expect(figure.svg.contains(">95 % intervals reach beyond the frame</text>"))
+    let scale = AxisScale(
+        panel.shownValues(within: 0...100), from: 100, to: 0, maximumTicks: 8, isExtended: true)
+    #expect(scale.values == 20...100)
+    // Those of five runs are as they were.
+    let published = Report(record: try publishedRuns()).figures
+    #expect(!published.contains { $0.svg.contains("clipPath") })
+}
+
 @Test("a curve that lacks runs or cycles says so in its panel, and the mean leaves them out")
 func incompleteFigure() throws {
     var trials = (1...5).map {
