@@ -47,9 +47,9 @@ struct TrainedClassifier: Hashable, Sendable {
 /// A folder of classifiers that trials with the same labelled sets take from each other instead of
 /// training them again.
 ///
-/// Several processes may use it at once. Who finds nothing trains, and saves under a name of its own
-/// that it then renames: two that train the same at once write the same. A file is believed only if
-/// it has the digest it was written with.
+/// Several processes may use it at once. Who finds nothing trains, and others that need the same wait for
+/// it; where that cannot be, two train the same at once and write the same, each under a name of its own
+/// that it then renames. A file is believed only if it has the digest it was written with.
 public struct ClassifierStore {
     /// Cycles whose classifiers are kept. All strategies have the first in common, and all gradient
     /// steps of a learner the second; later ones would fill the disk for nothing.
@@ -57,13 +57,19 @@ public struct ClassifierStore {
 
     private static let format = SealedTensors.Format(key: "alsweep_classifier", version: "1")
 
+    /// Who holds a claim and gives no sign of life for so long is waited for no more. Network file systems
+    /// tell of a file's change after up to a minute.
+    static let longestSilence = Duration.seconds(180)
+    /// Between two looks at who trains.
+    private static let pausesMs: ClosedRange<UInt32> = 10...250
+
     let folder: String
     let platform: String
     /// Told why a classifier could not be read or saved; it is then trained, or not kept.
     let onProblem: (CheckpointError) -> Void
 
     /// - Parameters:
-    ///   - folder: made when the first classifier is saved.
+    ///   - folder: made when the first classifier is looked for.
     ///   - platform: the software and hardware that the bits of a result depend on.
     public init(
         folder: String, platform: String, onProblem: @escaping (CheckpointError) -> Void
@@ -73,10 +79,59 @@ public struct ClassifierStore {
         self.onProblem = onProblem
     }
 
-    /// nil if nobody saved it, or if it is damaged.
-    func classifier(_ key: ClassifierKey, network: ResNet18) -> TrainedClassifier? {
+    /// What there is of a classifier.
+    enum Supply {
+        case trained(TrainedClassifier)
+        /// Nobody has it. While the claim is held others wait for it; there is none where nobody would.
+        case toTrain(ClassifierClaim?)
+    }
+
+    /// Looks for a classifier, and waits for it where somebody trains it already.
+    ///
+    /// - Parameters:
+    ///   - onWait: called before it waits.
+    ///   - goOn: called while it waits; throws to end that.
+    func supply(
+        _ key: ClassifierKey, network: ResNet18, longestSilence: Duration = longestSilence,
+        onWait: () -> Void, goOn: () throws(ExperimentError) -> Void
+    ) throws(ExperimentError) -> Supply {
+        var damaged: ino_t?
+        var lastSign: (value: Int, instant: ContinuousClock.Instant)?
+        var pauseMs = Self.pausesMs.lowerBound
+        try? FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        while true {
+            if let file = inode(of: key), file != damaged {
+                if let found = classifier(key, network: network) { return .trained(found) }
+                damaged = file
+            }
+            switch ClassifierClaim.attempt(claimPath(of: key)) {
+            case .obtained(let claim):
+                // Else it was saved since the look.
+                let file = inode(of: key)
+                if file == nil || file == damaged { return .toTrain(claim) }
+            case .impossible: return .toTrain(nil)
+            case .held(let sign):
+                let now = ContinuousClock.now
+                if lastSign == nil { onWait() }
+                if lastSign?.value != sign { lastSign = (sign, now) }
+                if now - lastSign!.instant > longestSilence { return .toTrain(nil) }
+                try goOn()
+                usleep(pauseMs * 1_000)
+                pauseMs = min(2 * pauseMs, Self.pausesMs.upperBound)
+            }
+        }
+    }
+
+    /// The number of its file; nil if nobody saved it.
+    private func inode(of key: ClassifierKey) -> ino_t? {
+        var information = stat()
+        return stat(path(of: key), &information) == 0 ? information.st_ino : nil
+    }
+
+    /// nil if it is damaged.
+    private func classifier(_ key: ClassifierKey, network: ResNet18) -> TrainedClassifier? {
         let path = path(of: key)
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
         do throws(CheckpointError) {
             let file = try SealedTensors(path: path, format: Self.format)
             guard file.metadata["key"] == key.digest.hexadecimal else {
@@ -101,8 +156,6 @@ public struct ClassifierStore {
         // Process numbers repeat on machines that share the folder.
         let temporary = "\(path(of: key)).\(UUID().uuidString)"
         do throws(CheckpointError) {
-            try? FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: true)
             try SealedTensors.write(
                 classifier.network.tensors, metadata: metadata, to: temporary)
         } catch {
@@ -110,6 +163,8 @@ public struct ClassifierStore {
         }
         if rename(temporary, path(of: key)) != 0 { unlink(temporary) }
     }
+
+    func claimPath(of key: ClassifierKey) -> String { path(of: key) + ".training" }
 
     private func path(of key: ClassifierKey) -> String {
         "\(folder)/\(key.digest.hexadecimal).safetensors"

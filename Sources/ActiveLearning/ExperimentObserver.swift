@@ -22,16 +22,20 @@ public struct ExperimentObserver {
     public var onEpoch: (EpochProgress) -> Void
     /// After every cycle, with all that the next one needs.
     public var onCycle: (CycleResult, ExperimentCheckpoint) -> Void
-    /// Asked before every batch; true ends the experiment with `ExperimentError.stopped`.
+    /// With the cycle, before it waits for a network that another trial trains.
+    public var onWait: (Int) -> Void
+    /// Asked before every batch, and while it waits; true ends the experiment with `ExperimentError.stopped`.
     public var shouldStop: () -> Bool
 
     public init(
         onEpoch: @escaping (EpochProgress) -> Void = { _ in },
         onCycle: @escaping (CycleResult, ExperimentCheckpoint) -> Void = { _, _ in },
+        onWait: @escaping (Int) -> Void = { _ in },
         shouldStop: @escaping () -> Bool = { false }
     ) {
         self.onEpoch = onEpoch
         self.onCycle = onCycle
+        self.onWait = onWait
         self.shouldStop = shouldStop
     }
 }

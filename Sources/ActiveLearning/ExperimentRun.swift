@@ -20,6 +20,8 @@ struct ExperimentRun {
     private let store: ClassifierStore?
     /// What the next training builds on.
     private var key: ClassifierKey
+    /// While others wait for the classifier under way.
+    private var claim: ClassifierClaim?
 
     init(
         experiment: Experiment, engine: any ClassifierEngine, observer: ExperimentObserver,
@@ -68,7 +70,8 @@ struct ExperimentRun {
         let clock = ContinuousClock()
         let start = clock.now
 
-        let shared = cycle <= ClassifierStore.sharedCycleCount ? try takeClassifier() : nil
+        let shared =
+            cycle <= ClassifierStore.sharedCycleCount ? try takeClassifier(cycle: cycle) : nil
         let trainLoss =
             if let shared { shared.trainLoss } else { try train(on: labelled, cycle: cycle) }
         let trained = clock.now
@@ -81,6 +84,7 @@ struct ExperimentRun {
                 TrainedClassifier(
                     network: network, trainLoss: trainLoss, correct: correct, testLoss: testLoss),
                 as: key)
+            claim = nil
         }
         let evaluated = clock.now
 
@@ -97,17 +101,35 @@ struct ExperimentRun {
         return result
     }
 
-    /// Loads the classifier that another trial with the same labelled sets has trained, if any.
-    private func takeClassifier() throws(ExperimentError) -> TrainedClassifier? {
-        guard let found = store?.classifier(key, network: experiment.network) else {
+    /// Loads the classifier that another trial with the same labelled sets has trained, or trains
+    /// already. Where there is none, others are told that this one trains it.
+    private mutating func takeClassifier(
+        cycle: Int
+    ) throws(ExperimentError) -> TrainedClassifier? {
+        guard let store else { return nil }
+        let supply = try store.supply(
+            key, network: experiment.network, onWait: { observer.onWait(cycle) },
+            goOn: { () throws(ExperimentError) in
+                guard !observer.shouldStop() else { throw .stopped(cycle: cycle) }
+            })
+        switch supply {
+        case .toTrain(let claim):
+            self.claim = claim
             return nil
+        case .trained(let found):
+            do {
+                try engine.load(found.network)
+            } catch {
+                throw .classifier(error)
+            }
+            return found
         }
-        do {
-            try engine.load(found.network)
-        } catch {
-            throw .classifier(error)
-        }
-        return found
+    }
+
+    /// Asked before every batch.
+    private func shouldStop() -> Bool {
+        claim?.renew()
+        return observer.shouldStop()
     }
 
     /// - Parameter labelled: sorted pool indices.
@@ -146,7 +168,7 @@ struct ExperimentRun {
             on: order, batchSize: study.batchSize, optimizer: optimizer,
             augmentation: { augmentations.augmentation() },
             goOn: { () throws(ExperimentError) in
-                guard !observer.shouldStop() else { throw .stopped(cycle: cycle) }
+                guard !shouldStop() else { throw .stopped(cycle: cycle) }
             })
         guard loss.isFinite else { throw .diverged(cycle: cycle) }
         return loss
@@ -203,7 +225,7 @@ struct ExperimentRun {
     private func classifier(_ feed: ImageFeed, cycle: Int) -> PoolClassifier {
         PoolClassifier(
             feed: feed, batchSize: PoolClassifier.defaultBatchSize, cycle: cycle,
-            shouldStop: observer.shouldStop)
+            shouldStop: shouldStop)
     }
 
     private func stream(_ purpose: RandomPurpose, cycle: Int, epoch: Int) -> RandomStream {

@@ -61,6 +61,11 @@ struct TrialRun {
                     storageError = error
                 }
             },
+            onWait: { cycle in
+                print(
+                    "cycle \(cycle): another trial trains the same network; waiting for it",
+                    to: &StandardError.stream)
+            },
             shouldStop: { storageError != nil || shouldStop() })
         let final = try finalState(from: checkpoint, observer, storageError: { storageError })
         if let storageError { throw .disk(storageError) }

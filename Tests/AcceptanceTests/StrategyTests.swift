@@ -18,7 +18,7 @@ extension Acceptance {
             try (text[..<first.lowerBound] + lines).write(
                 toFile: folder.path + "/all.yaml", atomically: true, encoding: .utf8)
             #expect(last.lowerBound > first.lowerBound, "the second stage is cut off")
-            let launched = try Program.run(["launch", "all.yaml", "--slots", "1"], in: folder)
+            let launched = try Program.run(["launch", "all.yaml", "--slots", "5"], in: folder)
             #expect(launched.status == 0, "\(launched.errors)")
             for title in ["k-center", "BADGE", "least confidence", "warm DQN (10 step)"] {
                 #expect(launched.output.contains(title))
@@ -35,7 +35,7 @@ extension Acceptance {
                     #expect((query.lambda != nil) == (trial.strategy == "dqn_warm"))
                 }
             }
-            // One slot runs one trial after the other: only new histories are trained.
+            // Only new histories are trained, also of trials that begin at once.
             let shared = (0..<3).map { index in
                 collected.trials.count { $0.cycles[index].shared }
             }
@@ -43,6 +43,39 @@ extension Acceptance {
             #expect(shared == [9, 10 - secondSets.count, 0])
             #expect(secondSets.count <= 8, "both numbers of steps buy the same at first")
             try expectSameAlone(collected, folder)
+        }
+
+        @Test(
+            "a trial waits for another that trains the same, and trains itself when that one is killed"
+        )
+        func killedTrainer() throws {
+            let folder = try TemporaryFolder()
+            func start(_ strategy: String, _ output: String) throws -> Program.Running {
+                try Program.start(
+                    [
+                        "experiment", "--dataset", "fashionmnist", "--strategy", strategy,
+                        "--epochs",
+                        "20", "--width", "4", "--cycles", "2", "--initial", "200", "--addendum",
+                        "40",
+                        "--pool-limit", "300", "--test-limit", "200", "--threads", "1",
+                        "--output-mode", "json", "--output", output,
+                    ], in: folder)
+            }
+            let first = try start("random", "shared")
+            try first.waitForFile(folder.path + "/shared/classifiers")
+            let second = try start("margin", "shared")
+            try second.waitForErrors(
+                containing: "cycle 1: another trial trains the same network; waiting for it")
+            first.signal(SIGKILL)
+            let result = second.result()
+            #expect(result.status == 0, "\(result.errors)")
+            let alone = try start("margin", "alone").result()
+            func digests(_ result: Program.Result) -> [Substring] {
+                result.output.matches(of: /"weights_digest" : "(\w{64})"/).map(\.1)
+            }
+            #expect(digests(result).count == 2)
+            #expect(digests(result) == digests(alone))
+            #expect(!result.output.contains("shared"), "it trained both networks")
         }
 
         /// A trial that trains everything itself finds the numbers of one that took the most from

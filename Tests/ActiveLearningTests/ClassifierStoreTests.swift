@@ -170,23 +170,123 @@ import Testing
         #expect(problems.count == 2 && "\(problems[0])".contains("/proc/none/"))
     }
 
-    @Test("trials that train the same at once write the same, and leave whole files alone")
+    /// Runs trials of one store at once, each on a thread of its own.
+    private func runAtOnce(
+        _ configurations: [TrialConfiguration], _ folder: String
+    ) throws -> [[CycleResult]] {
+        let runs = Mutex<[Int: Result<[CycleResult], any Error>]>([:])
+        let ended = DispatchSemaphore(value: 0)
+        for (index, configuration) in configurations.enumerated() {
+            Thread.detachNewThread {
+                let run = Result { try RecordedRun(configuration, store: store(folder)).results }
+                runs.withLock { $0[index] = run }
+                ended.signal()
+            }
+        }
+        for _ in configurations { ended.wait() }
+        return try configurations.indices.map { index in
+            try runs.withLock { $0[index]! }.get()
+        }
+    }
+
+    @Test("random and five gradient steps, all at once, train 51 of their 60 cycles")
+    func studyAtOnce() throws {
+        let steps = [1, 2, 3, 4, 5].map { Strategy.dqn(gradientSteps: $0) }
+        let configurations = ([.random] + steps).map(tenCycles)
+        let alone = try configurations.map { try RecordedRun($0).results }
+        try withFolder { folder in
+            let runs = try runAtOnce(configurations, folder)
+            #expect(runs.joined().count { $0.isShared == nil } == 51)
+            #expect(zip(runs.joined(), alone.joined()).allSatisfy { $0.agrees(with: $1) })
+            let names = try files(folder)
+            #expect(names.count == 3 && names.allSatisfy { $0.hasSuffix(".safetensors") })
+        }
+    }
+
+    @Test("trials that need the same at once wait for the one that trains it")
     func race() throws {
         try withFolder { folder in
             let alone = try RecordedRun(smallConfiguration(.margin)).results
-            let agreeing = Atomic<Int>(0)
-            DispatchQueue.concurrentPerform(iterations: 8) { _ in
-                guard
-                    let run = try? RecordedRun(smallConfiguration(.margin), store: store(folder)),
-                    zip(run.results, alone).allSatisfy({ $0.agrees(with: $1) })
-                else { return }
-                agreeing.add(1, ordering: .relaxed)
+            let runs = try runAtOnce(
+                Array(repeating: smallConfiguration(.margin), count: 8), folder)
+            #expect(runs.allSatisfy { zip($0, alone).allSatisfy { $0.agrees(with: $1) } })
+            let trained = (0..<4).map { cycle in runs.count { $0[cycle].isShared == nil } }
+            #expect(trained == [1, 1, 8, 8])
+            #expect(try files(folder).count == 2)
+        }
+    }
+
+    /// The first classifier of a trial, which is held by somebody who trains it.
+    private final class Held {
+        let store: ClassifierStore
+        let key: ClassifierKey
+        let network: ResNet18
+        var claim: ClassifierClaim?
+        /// Of the lock.
+        let path: String
+
+        init(_ store: ClassifierStore) throws {
+            let configuration = smallConfiguration(.random)
+            self.store = store
+            key = ClassifierKey(configuration, platform: store.platform)
+            network = try bandedExperiment(configuration).network
+            path = store.claimPath(of: key)
+            guard case .toTrain(let claim?) = try supply() else { throw NotFree() }
+            self.claim = claim
+        }
+
+        struct NotFree: Error {}
+
+        func supply(
+            longestSilence: Duration = ClassifierStore.longestSilence, onWait: () -> Void = {},
+            goOn: () throws(ExperimentError) -> Void = {}
+        ) throws -> ClassifierStore.Supply {
+            try store.supply(
+                key, network: network, longestSilence: longestSilence, onWait: onWait, goOn: goOn)
+        }
+    }
+
+    @Test("who trains is waited for as long as he shows signs of life, and not longer")
+    func signsOfLife() throws {
+        try withFolder { folder in
+            let held = try Held(store(folder))
+            let path = held.path
+            var waits = 0
+            var looks = 0
+            // Another sign before each look; after the tenth the training ends without a classifier.
+            let supply = try held.supply(
+                longestSilence: .zero, onWait: { waits += 1 },
+                goOn: { () throws(ExperimentError) in
+                    looks += 1
+                    guard looks <= 10 else { throw .stopped(cycle: 1) }
+                    let time = timespec(tv_sec: 1_000_000_000 + looks, tv_nsec: 0)
+                    utimensat(AT_FDCWD, path, [time, time], 0)
+                    if looks == 10 { held.claim = nil }
+                })
+            guard case .toTrain(let claim?) = supply else {
+                Issue.record("who waits trains if nothing was saved: \(supply)")
+                return
             }
-            #expect(agreeing.load(ordering: .relaxed) == 8)
-            let names = try files(folder)
-            #expect(names.count == 2 && names.allSatisfy { $0.hasSuffix(".safetensors") })
-            let after = try RecordedRun(smallConfiguration(.margin), store: store(folder))
-            #expect(after.results.map(\.isShared) == [true, true, nil, nil])
+            #expect(waits == 1 && looks == 10)
+            // Now somebody who shows no sign.
+            guard case .toTrain(nil) = try held.supply(longestSilence: .milliseconds(1)) else {
+                Issue.record("who is silent is waited for")
+                return
+            }
+            withExtendedLifetime(claim) {}
+        }
+    }
+
+    @Test("who waits can be stopped")
+    func stopWhileWaiting() throws {
+        try withFolder { folder in
+            let held = try Held(store(folder))
+            #expect {
+                try held.supply(
+                    goOn: { () throws(ExperimentError) in throw .stopped(cycle: 1) })
+            } throws: { error in
+                if case ExperimentError.stopped(cycle: 1) = error { true } else { false }
+            }
         }
     }
 }
