@@ -171,7 +171,7 @@ final class LaunchDisplay {
         let trials = coordinator.history.trials
         let total = coordinator.trialCount
         let running = coordinator.runningAttempts.map { attempt in
-            "\(attempt.attempt.trial.rawValue.suffix(28)) c\(attempt.cycle) e\(attempt.epoch)"
+            "\(attempt.attempt.trial.rawValue.suffix(28)) \(position(of: attempt))"
         }
         var parts = coordinator.history.isPaused ? ["paused"] : []
         parts += [
@@ -183,6 +183,12 @@ final class LaunchDisplay {
         let line = String(parts.joined(separator: " · ").prefix(terminalWidth() - 1))
         StandardError.stream.write(line)
         hasStatusLine = true
+    }
+
+    private func position(of attempt: LeaseState) -> String {
+        if attempt.cycle == 0 { return "starts" }
+        // Without a finished epoch, another trial trains the same network.
+        return "c\(attempt.cycle) " + (attempt.epoch == 0 ? "waits" : "e\(attempt.epoch)")
     }
 
     private func clearStatusLine() {

@@ -36,7 +36,9 @@ struct TrialRun {
         case stopped
     }
 
-    /// - Parameter onSwitches: told where a checkpoint says that the trial has changed its engine.
+    /// - Parameters:
+    ///   - onSwitches: told where a checkpoint says that the trial has changed its engine.
+    ///   - onEpoch: told with no finished epoch when the trial waits for another that trains the same.
     /// - Returns: the model file's SHA-256, if there is one.
     func run(
         onSwitches: ([EngineSwitch]) -> Void = { _ in },
@@ -65,6 +67,8 @@ struct TrialRun {
                 print(
                     "cycle \(cycle): another trial trains the same network; waiting for it",
                     to: &StandardError.stream)
+                let epochCount = configuration.studyProtocol.epochs
+                onEpoch(EpochProgress(cycle: cycle, epoch: 0, epochCount: epochCount))
             },
             shouldStop: { storageError != nil || shouldStop() })
         let final = try finalState(from: checkpoint, observer, storageError: { storageError })
