@@ -45,7 +45,7 @@ extension Coordinator {
     }
 
     private mutating func expand(_ stage: Stage, of dataset: DatasetName) {
-        if let source = stage.source, history.choice(of: stage, dataset) == nil {
+        if let source = sweep.source(of: stage), history.choice(of: stage, dataset) == nil {
             let criterion = stage.criterion ?? .wins
             guard let runs = runs(of: source, dataset, stage.choosingLearner) else { return }
             let choice = SettingChoice(runs, by: criterion)
@@ -71,7 +71,7 @@ extension Coordinator {
 
     /// A learner's runs in a stage by seed, when all the stage's trials of the dataset are done.
     private func runs(
-        of source: String, _ dataset: DatasetName, _ learner: Learner?
+        of source: Stage, _ dataset: DatasetName, _ learner: Learner?
     ) -> [[SettingRun]]? {
         let trials = history.trials(of: source, dataset, in: sweep)
         guard !trials.isEmpty, trials.allSatisfy({ $0?.state == .done }) else { return nil }

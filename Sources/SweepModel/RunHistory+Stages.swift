@@ -5,22 +5,35 @@ extension RunHistory {
         choices.first { $0.stage == stage.name && $0.dataset == dataset }
     }
 
-    /// The trials of a stage that builds on none, whichever stage added them first; nil where not added yet.
+    /// The trials of a stage, whichever stage added them first; nil where not added yet. None at all as long as
+    /// their gradient steps are not known.
     public func trials(
-        of stage: String, _ dataset: DatasetName, in sweep: Sweep
+        of stage: Stage, _ dataset: DatasetName, in sweep: Sweep
     ) -> [TrialHistory?] {
-        let stage = sweep.stages.first { $0.name == stage }!
+        let choice = choice(of: stage, dataset)
+        guard stage.source == nil || choice != nil else { return [] }
         let configurations = stage.trials(
             of: dataset, studyProtocol: sweep.studyProtocol, timeSeeds: timeSeeds,
-            bestGradientSteps: nil)
+            bestGradientSteps: choice?.gradientSteps)
         return configurations.map { self[$0.id] }
     }
 
-    /// Whether the stage cannot start, because a trial that it builds on failed or was cancelled.
+    /// Whether the stage cannot start, because a trial that it builds on failed or was cancelled, or
+    /// cannot start either.
     public func isBlocked(_ stage: Stage, of dataset: DatasetName, in sweep: Sweep) -> Bool {
-        guard let source = stage.source, choice(of: stage, dataset) == nil else { return false }
-        return trials(of: source, dataset, in: sweep).contains {
-            $0?.state == .failed || $0?.state == .cancelled
+        guard let source = sweep.source(of: stage), choice(of: stage, dataset) == nil else {
+            return false
         }
+        return isBlocked(source, of: dataset, in: sweep)
+            || trials(of: source, dataset, in: sweep).contains {
+                $0?.state == .failed || $0?.state == .cancelled
+            }
+    }
+}
+
+extension Sweep {
+    /// The stage whose gradient steps a stage chooses among.
+    public func source(of stage: Stage) -> Stage? {
+        stage.source.map { name in stages.first { $0.name == name }! }
     }
 }

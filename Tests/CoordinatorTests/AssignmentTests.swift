@@ -154,6 +154,43 @@ func blockedStage() {
     #expect(scene.coordinator.blockedStages.map(\.stage) == ["times"])
 }
 
+/// The quick sweep, whose second stage also tries steps of another learner, and a third that takes those.
+private let chain: Sweep = {
+    var sweep = Scene.quick
+    sweep.stages[1].seeds = .fixed([1])
+    sweep.stages[1].strategies.append(.learned(.dqnWarm, .fixed([10, 20])))
+    sweep.stages.append(
+        Stage(
+            name: "last", datasets: [.fashionmnist], seeds: .fixed([2]),
+            strategies: [.learned(.dqnWarm, .bestOf(stage: "times"))]))
+    return sweep
+}()
+
+@Test("a stage builds on one that builds on another")
+func chainOfStages() {
+    var scene = Scene(chain)
+    scene.runAll { steps in
+        steps == 20 || steps == 200 ? [60, 70, 80] : [50, 60, 70]
+    }
+    #expect(scene.outcomes == [.sweepFinished])
+    #expect(scene.coordinator.history.choices.map(\.gradientSteps) == [200, 20])
+    #expect(
+        scene.coordinator.history.trials.suffix(4).map(\.id.rawValue) == [
+            "fashionmnist-dqn200-seed1", "fashionmnist-dqn_warm10-seed1",
+            "fashionmnist-dqn_warm20-seed1", "fashionmnist-dqn_warm20-seed2",
+        ])
+}
+
+@Test("a stage that builds on one that cannot start cannot start either")
+func blockedChain() {
+    var scene = Scene(chain)
+    #expect(scene.coordinator.blockedStages.isEmpty)
+    scene.command(.cancel(.named([TrialID("fashionmnist-random-seed0")])))
+    scene.runAll()
+    #expect(scene.outcomes == [.sweepFinished])
+    #expect(scene.coordinator.blockedStages.map(\.stage) == ["times", "last"])
+}
+
 @Test("seeds that were added to a finished run give new trials, and repeat none")
 func addedSeeds() throws {
     var finished = Scene()
