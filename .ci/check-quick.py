@@ -35,6 +35,8 @@ dqn = [t for t in first if t["strategy"] == "dqn"]
 timed = [t for t in trials if t["time_seeded"]]
 expect(len({correct(t)[0] for t in first}) == 1, "cycle 1 is equal for all strategies")
 expect(len({correct(t)[1] for t in dqn}) == 1, "cycle 2 is equal for all gradient steps")
+taken = sum(c["shared"] for t in trials for c in t["cycles"])
+expect(taken == 3, f"3 networks are taken from other trials, not {taken}")
 expect(len({t["seed"] for t in timed}) == 5, "five distinct time seeds")
 expect(len({t["gradient_steps"] for t in timed}) == 1, "one choice of gradient steps")
 means = [sum(t["cycles"][c]["accuracy"] for t in timed) / 5 for c in range(3)]
