@@ -76,7 +76,8 @@ let package = Package(
         .systemLibrary(name: "CTorchEngine"),
 
         // Small C functions of our own: what Swift cannot say about vectors.
-        .target(name: "CProcessor"),
+        .target(
+            name: "CProcessor", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         .target(
             name: "CChannelSums", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         .target(
