@@ -16,16 +16,15 @@ final class ClassifierClaim {
         case impossible
     }
 
-    /// Holders show signs of life this often, if the training is as often heard of.
-    private static let signInterval = Duration.seconds(5)
-
     private let path: String
     private let descriptor: Int32
+    private let signInterval: Duration
     private var lastSign = ContinuousClock.now
 
-    private init(path: String, descriptor: Int32) {
+    private init(path: String, descriptor: Int32, signInterval: Duration) {
         self.path = path
         self.descriptor = descriptor
+        self.signInterval = signInterval
     }
 
     deinit {
@@ -34,11 +33,13 @@ final class ClassifierClaim {
         close(descriptor)
     }
 
-    static func attempt(_ path: String) -> Attempt {
+    /// - Parameter signInterval: signs of life are this far apart at least.
+    static func attempt(_ path: String, signInterval: Duration) -> Attempt {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { return .impossible }
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
-            let claim = ClassifierClaim(path: path, descriptor: descriptor)
+            let claim = ClassifierClaim(
+                path: path, descriptor: descriptor, signInterval: signInterval)
             claim.sign()
             return .obtained(claim)
         }
@@ -52,7 +53,7 @@ final class ClassifierClaim {
 
     /// Shows that its holder is at work; cheap enough to be asked for at every batch.
     func renew() {
-        guard ContinuousClock.now - lastSign >= Self.signInterval else { return }
+        guard ContinuousClock.now - lastSign >= signInterval else { return }
         sign()
     }
 

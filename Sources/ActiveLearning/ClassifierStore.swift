@@ -63,6 +63,9 @@ public struct ClassifierStore {
     /// Between two looks at who trains.
     private static let pausesMs: ClosedRange<UInt32> = 10...250
 
+    /// Who trains shows a sign of life this often, if it is asked as often whether to stop.
+    var signInterval = Duration.seconds(5)
+
     let folder: String
     let platform: String
     /// Told why a classifier could not be read or saved; it is then trained, or not kept.
@@ -105,7 +108,7 @@ public struct ClassifierStore {
                 if let found = classifier(key, network: network) { return .trained(found) }
                 damaged = file
             }
-            switch ClassifierClaim.attempt(claimPath(of: key)) {
+            switch ClassifierClaim.attempt(claimPath(of: key), signInterval: signInterval) {
             case .obtained(let claim):
                 // Else it was saved since the look.
                 let file = inode(of: key)

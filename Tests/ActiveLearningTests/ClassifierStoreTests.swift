@@ -277,6 +277,30 @@ import Testing
         }
     }
 
+    @Test("who trains shows signs of life at every batch of training and evaluation")
+    func signsWhileTraining() throws {
+        try withFolder { folder in
+            var store = store(folder)
+            store.signInterval = .zero
+            let old = timespec(tv_sec: 1_000_000_000, tv_nsec: 0)
+            var signs: [Bool] = []
+            _ = try bandedExperiment(smallConfiguration(.random), store: store).run(
+                from: nil,
+                observer: ExperimentObserver(shouldStop: {
+                    let names = (try? files(folder)) ?? []
+                    for name in names where name.hasSuffix(".training") {
+                        var information = stat()
+                        stat("\(folder)/\(name)", &information)
+                        signs.append(information.st_mtim.tv_sec != old.tv_sec)
+                        utimensat(AT_FDCWD, "\(folder)/\(name)", [old, old], 0)
+                    }
+                    return false
+                }))
+            // Two epochs of 3 batches and of 5, and each time 100 test images in one.
+            #expect(signs.count == 2 * (3 + 5) + 2 && signs.allSatisfy { $0 })
+        }
+    }
+
     @Test("who waits can be stopped")
     func stopWhileWaiting() throws {
         try withFolder { folder in
