@@ -14,6 +14,7 @@ extension Report {
             writer.key("journaled_choices")
             writer.array(journaledChoices(results)) { writer, choice in
                 writer.object { writer in
+                    writer.field("criterion", (choice.criterion ?? .wins).rawValue)
                     writer.field("gradient_steps", choice.gradientSteps)
                     writer.field("stage", choice.stage)
                     writer.key("tied")

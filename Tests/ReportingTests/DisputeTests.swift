@@ -70,10 +70,15 @@ func journaledChoice() throws {
                 "took 300 gradient steps, the choice in the journal by wins. The runs collected here "
                     + "would choose 100."))
     }
-    let value = try JSONSerialization.jsonObject(with: Data(report.render(.json).utf8))
-    let datasets = try #require((value as? [String: Any])?["datasets"] as? [[String: Any]])
-    let choices = try #require(datasets[0]["journaled_choices"] as? [[String: Any]])
-    #expect(choices.count == 1 && choices[0]["gradient_steps"] as? Int == 200)
+    for (criterion, name) in [(nil, "wins"), (ChoiceCriterion.meanRank, "mean_rank")] {
+        record.choices[0].criterion = criterion
+        let text = Report(record: record).render(.json)
+        let value = try JSONSerialization.jsonObject(with: Data(text.utf8))
+        let datasets = try #require((value as? [String: Any])?["datasets"] as? [[String: Any]])
+        let choices = try #require(datasets[0]["journaled_choices"] as? [[String: Any]])
+        #expect(choices.count == 1 && choices[0]["gradient_steps"] as? Int == 200)
+        #expect(choices[0]["criterion"] as? String == name)
+    }
 }
 
 @Test("a failure that many trials share is told once, and long ones are cut outside the JSON")
