@@ -1,5 +1,5 @@
 /// A text as one word of a POSIX shell.
-func shellWord(_ text: String) -> String {
+public func shellWord(_ text: String) -> String {
     let isPlain =
         !text.isEmpty
         && text.unicodeScalars.allSatisfy { scalar in

@@ -73,13 +73,16 @@ extension Acceptance {
         func interruptAndResume() throws {
             let folder = try TemporaryFolder()
             try TinySweep.write(to: folder, epochs: 4)
-            let first = try Program.start(["launch", "tiny.yaml"], in: folder)
+            let place = ["--data", "/usr/share/datasets"]
+            let first = try Program.start(["launch", "--new", "tiny.yaml"] + place, in: folder)
             try first.waitForErrors(containing: "cycle 3/3")
             first.signal(SIGINT)
             let stopped = first.result()
             #expect(stopped.status == 75, "\(stopped.errors)")
-            #expect(stopped.errors.contains("Go on with: alsweep launch"))
             let run = try onlyRun(in: folder)
+            #expect(
+                stopped.errors.contains(
+                    "Go on with: alsweep launch \(run) --data /usr/share/datasets\n"))
             #expect(processes(holding: folder.path + "/" + run).isEmpty, "no orphan stays")
             let before = try Collected.read(run, in: folder)
 

@@ -310,12 +310,19 @@ struct LaunchCommand: ParsableCommand {
         try worker.write(to: folder.clientCertificate, replacing: true)
     }
 
+    /// The command line that was given, for the run.
+    private func resumption(of folder: RunFolder) -> String {
+        var arguments = CommandLine.arguments.dropFirst().filter { $0 != "--new" }
+        if let index = arguments.firstIndex(of: sweep) { arguments[index] = folder.path }
+        return (["alsweep"] + arguments).map(shellWord).joined(separator: " ")
+    }
+
     private func finish(_ folder: RunFolder, _ outcome: Outcome) throws {
         let reading = try RunReading(folder)
         switch outcome {
         case .stopped:
             print(
-                "\nStopped; everything is saved. Go on with: alsweep launch \(folder.path)",
+                "\nStopped; everything is saved. Go on with: \(resumption(of: folder))",
                 to: &StandardError.stream)
             throw ExitCode(ExitStatusCode.stopped)
         case .sweepFinished:
