@@ -76,17 +76,15 @@ struct SlurmQueue {
             // The list knows of them from now on.
             nextList = now
             submissionAllowed = now + 1
-            return [.said("\(label): submitted \(plural(count)) (\(number))")]
+            return [.said("\(label): submitted \(counted(count, "job")) (\(number))")]
         case .cancel(let ids):
             guard result.isSuccess else {
                 return warn("\(label): scancel fails (\(result.lastLine))")
             }
             nextList = now
-            return [.said("\(label): cancelled \(plural(ids.count)), no longer needed")]
+            return [.said("\(label): cancelled \(counted(ids.count, "job")), no longer needed")]
         }
     }
-
-    private func plural(_ count: Int) -> String { "\(count) job\(count == 1 ? "" : "s")" }
 
     private mutating func listed(
         _ current: [SlurmJob], _ situation: SweepSituation, at now: Int64
@@ -94,7 +92,7 @@ struct SlurmQueue {
         var notices: [LauncherNotice] = []
         let active = current.filter(\.isActive)
         if !hasListed, !active.isEmpty {
-            notices.append(.said("\(label): found \(plural(active.count)) of this run"))
+            notices.append(.said("\(label): found \(counted(active.count, "job")) of this run"))
         }
         for before in jobs where before.isActive {
             let after = current.first { $0.id == before.id }

@@ -1,3 +1,5 @@
+import SweepModel
+
 /// Sizes in pixels of a figure at its natural width.
 private enum Layout {
     static let plotWidth = 286.0

@@ -40,22 +40,6 @@ func decimals(_ value: Double, _ places: Int, minus: String = minusSign) -> Stri
 /// What stands where there is no number.
 let missingMark = "\u{2013}"
 
-/// A count with commas between the thousands.
-func grouped(_ count: Int) -> String {
-    let digits = String(count.magnitude)
-    var text = count < 0 ? minusSign : ""
-    for (index, digit) in digits.enumerated() {
-        if index > 0, (digits.count - index).isMultiple(of: 3) { text += "," }
-        text.append(digit)
-    }
-    return text
-}
-
-/// The number in words of the text that a count belongs to: `1 trial`, `3 trials`.
-func counted(_ count: Int, _ noun: String) -> String {
-    "\(grouped(count)) \(noun)\(count == 1 ? "" : "s")"
-}
-
 private func powerOfTen(_ places: Int) -> UInt128 {
     precondition((0...9).contains(places), "\(places) decimals")
     return (0..<places).reduce(1) { power, _ in power * 10 }

@@ -115,21 +115,21 @@ extension RunCommand {
     /// - Parameter records: those that the command came to.
     public func summary(of records: [Record]) -> String {
         let withdrawn = records.count { $0.kind == .attemptEnded }
-        let changed = records.count - withdrawn
-        func trials(_ count: Int) -> String { "\(count) trial\(count == 1 ? "" : "s")" }
+        let changed = counted(records.count - withdrawn, "trial")
+        let takenBack = counted(withdrawn, "trial")
         switch self {
         case .pause:
             return withdrawn > 0
-                ? "paused; \(trials(withdrawn)) taken back" : "paused; what runs goes on to its end"
+                ? "paused; \(takenBack) taken back" : "paused; what runs goes on to its end"
         case .resume: return "resumed"
         case .cancel:
-            return "\(trials(changed)) cancelled"
+            return "\(changed) cancelled"
                 + (withdrawn > 0 ? ", \(withdrawn) of them at work" : "")
-        case .retry: return "\(trials(changed)) to be tried again"
-        case .prioritize(_, let priority): return "\(trials(changed)) of priority \(priority)"
+        case .retry: return "\(changed) to be tried again"
+        case .prioritize(_, let priority): return "\(changed) of priority \(priority)"
         case .drain(let name, _):
             return withdrawn > 0
-                ? "\(name) is drained; \(trials(withdrawn)) taken back"
+                ? "\(name) is drained; \(takenBack) taken back"
                 : "\(name) is drained; what runs there goes on to its end"
         case .undrain(let name): return "\(name) gets trials again"
         }

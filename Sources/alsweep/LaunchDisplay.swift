@@ -29,13 +29,14 @@ final class LaunchDisplay {
         guard let known = target.known else {
             if let obstacle = target.obstacle { say("A new run, for \(obstacle)") }
             return say(
-                "Starting sweep \(sweep.name), \(sweep.trialCount) trials, in \(folder.path)")
+                "Starting sweep \(sweep.name), \(counted(sweep.trialCount, "trial")), in "
+                    + folder.path)
         }
         say("Resuming sweep \(sweep.name) in \(folder.path)")
         let added = known.addedTrialCount
         guard added > 0 else { return }
         say(
-            "Its file was changed and has \(added) more trial\(added == 1 ? "" : "s"); for a run of its "
+            "Its file was changed and has \(counted(added, "more trial")); for a run of its "
                 + "own give --new")
     }
 
@@ -50,7 +51,7 @@ final class LaunchDisplay {
             if coordinator.history.isPaused { say("The run is paused; go on with: \(resumption)") }
         case .recorded(let record): show(record, coordinator)
         case .workerJoined(let host, let slots):
-            say("A worker on \(host) joined with \(slots) slot\(slots == 1 ? "" : "s")")
+            say("A worker on \(host) joined with \(counted(slots, "slot"))")
         case .workerLeft(let host): say("A worker on \(host) left")
         case .refusedWorker(let reason): say("Refused a worker: \(reason)")
         case .storageFailed(let error):
@@ -175,8 +176,8 @@ final class LaunchDisplay {
         }
         var parts = coordinator.history.isPaused ? ["paused"] : []
         parts += [
-            "\(trials.count { $0.state == .done })/\(total) trials",
-            "\(coordinator.sessions.count) worker\(coordinator.sessions.count == 1 ? "" : "s")",
+            "\(grouped(trials.count { $0.state == .done }))/\(counted(total, "trial"))",
+            "\(counted(coordinator.sessions.count, "worker"))",
             "ETA \(remainingTime(coordinator))",
         ]
         if !running.isEmpty { parts.append(running.joined(separator: ", ")) }

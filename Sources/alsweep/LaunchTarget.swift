@@ -42,7 +42,7 @@ extension LaunchCommand {
         guard !agrees(known) else { return }
         let computation = known.sweep.studyProtocol
         let threads = known.submission?.threads.map {
-            ", with \($0) thread\($0 == 1 ? "" : "s") here"
+            ", with \(counted($0, "thread")) here"
         }
         throw CommandFailure(
             "the run \(known.folder.path) computes with engine \(computation.engine.rawValue) in "

@@ -6,7 +6,7 @@ extension WorkersTold {
     /// For a terminal: a line for every worker, and one for each of its GPUs.
     var lines: [String] {
         guard count > 0 else { return ["no worker is connected"] }
-        var lines = ["\(count) worker\(count == 1 ? "" : "s") connected:"]
+        var lines = ["\(counted(count, "worker")) connected:"]
         for worker in workers {
             lines.append("  " + worker.line)
             lines += worker.gpus?.map { "    " + $0.line } ?? []
@@ -22,7 +22,7 @@ extension WorkerStatus {
 
     fileprivate var line: String {
         let isSilent = silentMs > Self.longestUsualSilenceMs
-        return "\(host)  \(trials) of \(slots) slot\(slots == 1 ? "" : "s") at work"
+        return "\(host)  \(trials) of \(counted(slots, "slot")) at work"
             + (isSilent ? ", not heard of for \(silentMs / 1_000) s" : "")
     }
 }
@@ -38,7 +38,7 @@ extension GPULoad {
         } else {
             parts.append("memory not told")
         }
-        parts.append("\(trials) of \(slots) slot\(slots == 1 ? "" : "s")")
+        parts.append("\(trials) of \(counted(slots, "slot"))")
         return parts.joined(separator: "  ")
     }
 }

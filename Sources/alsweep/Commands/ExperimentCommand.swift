@@ -109,7 +109,8 @@ struct ExperimentCommand: ParsableCommand {
                 }, onEpoch: { show($0, of: configuration) }, shouldStop: { StopFlag.isRaised })
         } catch .stopped {
             let next = output == nil ? "" : "; the same command goes on with its next cycle"
-            print("\nStopped after \(results.count) cycles\(next)", to: &StandardError.stream)
+            let done = counted(results.count, "cycle")
+            print("\nStopped after \(done)\(next)", to: &StandardError.stream)
             throw ExitCode(ExitStatusCode.stopped)
         } catch .user(let error) {
             throw CommandFailure(explaining: error)

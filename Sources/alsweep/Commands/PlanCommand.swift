@@ -22,7 +22,7 @@ struct PlanCommand: ParsableCommand {
         for stage in sweep.stages {
             let count = stage.trialCountPerDataset * stage.datasets.count
             let source = stage.source.map { ", with the best step of \($0)" } ?? ""
-            print("Stage \(stage.name): \(count) trials\(source)")
+            print("Stage \(stage.name): \(counted(count, "trial"))\(source)")
             for dataset in stage.datasets {
                 plan.add(stage, dataset, of: sweep, history)
             }
@@ -73,7 +73,7 @@ private struct Plan {
         if history.isBlocked(stage, of: dataset, in: sweep) {
             let count = stage.trialCountPerDataset
             print(
-                "  \(dataset.rawValue): \(count) trials, blocked: one that they build on failed or was "
+                "  \(dataset.rawValue): \(counted(count, "trial")), blocked: one that they build on failed or was "
                     + "cancelled")
             unnamedCount += count
             blockedCount += count
@@ -95,7 +95,7 @@ private struct Plan {
         _ stage: Stage, _ dataset: DatasetName, _ studyProtocol: StudyProtocol
     ) {
         let count = stage.trialCountPerDataset
-        print("  \(dataset.rawValue): \(count) trials, named when they are known")
+        print("  \(dataset.rawValue): \(counted(count, "trial")), named when they are known")
         unnamedCount += count
         let examples = stage.trials(
             of: dataset, studyProtocol: studyProtocol,
@@ -127,13 +127,13 @@ private struct Plan {
         let others = [
             (failedCount, "failed"), (cancelledCount, "cancelled"), (blockedCount, "blocked"),
         ].filter { $0.0 > 0 }
-        let counts = ([(total, "trials"), (doneCount, "done")] + others).map { "\($0) \($1)" }
-            .joined(separator: ", ")
+        let parts = [counted(total, "trial"), "\(doneCount) done"] + others.map { "\($0) \($1)" }
+        let counts = parts.joined(separator: ", ")
         let rest = total - doneCount - others.reduce(0) { $0 + $1.0 }
         guard rest > 0 else { return print("\(counts); nothing is left to do") }
         print("\(counts), \(rest) to do")
         print(
-            "About \(grouped(imageSteps)) image-steps: images through a network of width 64, one that "
+            "About \(words(imageSteps)) image-steps: images through a network of width 64, one that "
                 + "is only scored a third" + (pace(history).map { "; \($0)" } ?? ""))
     }
 
@@ -154,7 +154,7 @@ private struct Plan {
         return "\(duration) on one slot at the pace so far"
     }
 
-    private func grouped(_ count: Double) -> String {
+    private func words(_ count: Double) -> String {
         count < 1e6
             ? "\(Int(count.rounded()))"
             : String(format: "%.\(count < 1e8 ? 1 : 0)f million", count / 1e6)

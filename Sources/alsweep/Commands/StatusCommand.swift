@@ -52,7 +52,7 @@ struct StatusCommand: ParsableCommand {
             let order = trial.isSettled || priority == 0 ? "" : "  priority \(priority)"
             let reason = trial.failure.map { "  \($0.message.prefix(200))" } ?? ""
             print(
-                "  \(name)  \(trial.state.rawValue)  \(done)/\(trial.cycles.count) cycles\(host)\(order)\(reason)"
+                "  \(name)  \(trial.state.rawValue)  \(done)/\(counted(trial.cycles.count, "cycle"))\(host)\(order)\(reason)"
             )
         }
         for line in workers?.lines ?? [] { print(line) }

@@ -60,7 +60,7 @@ struct LocalExamination {
         let isOld = !flags.isEmpty && found.isEmpty
         return Finding(
             "CPU", isOld ? .warning : .ok,
-            "\(cores) core\(cores == 1 ? "" : "s"), "
+            "\(counted(cores, "core")), "
                 + (found.isEmpty ? "no vector instructions known" : found.joined(separator: " ")),
             remedy: "training is slow here: prefer machines with AVX2 or AVX-512")
     }

@@ -1,0 +1,15 @@
+/// A count with commas between the thousands.
+public func grouped(_ count: Int) -> String {
+    let digits = String(count.magnitude)
+    var text = count < 0 ? "\u{2212}" : ""
+    for (index, digit) in digits.enumerated() {
+        if index > 0, (digits.count - index).isMultiple(of: 3) { text += "," }
+        text.append(digit)
+    }
+    return text
+}
+
+/// A count in words: `1 trial`, `3 trials`.
+public func counted(_ count: Int, _ noun: String) -> String {
+    "\(grouped(count)) \(noun)\(count == 1 ? "" : "s")"
+}
