@@ -7,11 +7,14 @@ public struct EpochProgress: Hashable, Sendable {
     /// Finished epochs of the cycle.
     public var epoch: Int
     public var epochCount: Int
+    /// The mean cross-entropy of the last finished epoch, in nats; nil before the first.
+    public var trainLoss: Double?
 
-    public init(cycle: Int, epoch: Int, epochCount: Int) {
+    public init(cycle: Int, epoch: Int, epochCount: Int, trainLoss: Double? = nil) {
         self.cycle = cycle
         self.epoch = epoch
         self.epochCount = epochCount
+        self.trainLoss = trainLoss
     }
 }
 

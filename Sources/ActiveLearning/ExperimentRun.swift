@@ -147,7 +147,8 @@ struct ExperimentRun {
         for epoch in 0..<study.epochs {
             loss = try trainEpoch(epoch, on: labelled, cycle: cycle)
             observer.onEpoch(
-                EpochProgress(cycle: cycle, epoch: epoch + 1, epochCount: study.epochs))
+                EpochProgress(
+                    cycle: cycle, epoch: epoch + 1, epochCount: study.epochs, trainLoss: loss))
         }
         return loss
     }

@@ -20,6 +20,8 @@ struct TrialRun {
     /// Whether a checkpoint of another trial, or of another version, ends the run. Otherwise the trial starts
     /// anew and replaces it.
     var keepsOthersCheckpoints = false
+    /// Whether the training loss of the first, the last and every tenth epoch goes to standard error.
+    var logsEpochs = false
 
     enum Failure: Error {
         /// The configuration cannot work: another attempt would fail in the same way.
@@ -51,7 +53,10 @@ struct TrialRun {
         let platform = platform
         var storageError: (any Error)?
         let observer = ExperimentObserver(
-            onEpoch: onEpoch,
+            onEpoch: { progress in
+                log(progress)
+                onEpoch(progress)
+            },
             onCycle: { result, checkpoint in
                 do {
                     var checkpoint = checkpoint
@@ -74,6 +79,16 @@ struct TrialRun {
         let final = try finalState(from: checkpoint, observer, storageError: { storageError })
         if let storageError { throw .disk(storageError) }
         return try save(final)
+    }
+
+    private func log(_ progress: EpochProgress) {
+        let epoch = progress.epoch
+        guard logsEpochs, let loss = progress.trainLoss,
+            epoch == 1 || epoch == progress.epochCount || epoch.isMultiple(of: 10)
+        else { return }
+        print(
+            "cycle \(progress.cycle): epoch \(epoch)/\(progress.epochCount), training loss "
+                + String(format: "%.4f", loss), to: &StandardError.stream)
     }
 
     private func checkpoint() throws(Failure) -> ExperimentCheckpoint? {

@@ -46,6 +46,19 @@ extension Acceptance {
             #expect(try run("second", options, in: folder) == first)
         }
 
+        @Test("the training loss is told of the first epoch, every tenth, and the last")
+        func trainingLoss() throws {
+            let folder = try TemporaryFolder()
+            let told = try Program.run(
+                Self.experiment + ["--epochs", "12", "--cycles", "1"], in: folder)
+            #expect(told.status == 0, "\(told.errors)")
+            let lines = told.errors.matches(of: /cycle 1: epoch (\d+)\/12, training loss (.+)\n/)
+            #expect(lines.map(\.1) == ["1", "10", "12"])
+            let final = try #require(
+                told.output.firstMatch(of: /"train_loss" : ([0-9.e-]+)/).flatMap { Double($0.1) })
+            #expect(lines.last.map { String($0.2) } == String(format: "%.4f", final))
+        }
+
         @Test(
             "another trial in the same folder is refused, and what is there stays",
             arguments: [["--width", "5"], ["--engine", "openblas"], ["--cycles", "3"]])

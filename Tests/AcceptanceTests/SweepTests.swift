@@ -19,6 +19,9 @@ extension Acceptance {
             for trial in collected.trials {
                 let model = "\(folder.path)/\(run)/models/\(trial.id).safetensors"
                 #expect(FileManager.default.fileExists(atPath: model))
+                let log = try String(
+                    contentsOfFile: "\(folder.path)/\(run)/logs/\(trial.id).1.log", encoding: .utf8)
+                #expect(log.contains("cycle 3: epoch 2/2, training loss "))
             }
             // A finished sweep is not run again.
             let again = try Program.run(["launch", "tiny.yaml"], in: folder)

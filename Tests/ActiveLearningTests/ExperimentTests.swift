@@ -228,11 +228,10 @@ import Testing
                     recorder.checkpoints.append(checkpoint)
                     #expect(checkpoint.results.last == result)
                 }))
-        #expect(
-            epochs
-                == [(1, 1), (1, 2), (2, 1), (2, 2)].map {
-                    EpochProgress(cycle: $0.0, epoch: $0.1, epochCount: 2)
-                })
+        #expect(epochs.map(\.cycle) == [1, 1, 2, 2] && epochs.map(\.epoch) == [1, 2, 1, 2])
+        #expect(epochs.allSatisfy { $0.epochCount == 2 && $0.trainLoss != nil })
+        let losses = final.results.map(\.trainLoss)
+        #expect([1, 3].map { epochs[$0].trainLoss } == losses)
         #expect(recorder.checkpoints.map(\.results.count) == [1, 2])
         #expect(recorder.checkpoints.last == final)
     }

@@ -97,7 +97,8 @@ struct ExperimentCommand: ParsableCommand {
             checkpointPath: output.map { "\($0)/\(configuration.id).checkpoint.safetensors" },
             modelPath: output.map { "\($0)/\(configuration.id).safetensors" },
             classifierFolder: output.map { "\($0)/classifiers" }, switchesEngine: switchEngine,
-            keepsOthersCheckpoints: true)
+            keepsOthersCheckpoints: true,
+            logsEpochs: outputMode != .quiet && !showsEpochs)
         var results: [CycleResult] = []
         var switches: [EngineSwitch]?
         do {
@@ -209,12 +210,16 @@ struct ExperimentCommand: ParsableCommand {
     }
 
     private func show(_ progress: EpochProgress, of configuration: TrialConfiguration) {
-        guard outputMode == .human, isatty(STDERR_FILENO) == 1 else { return }
+        guard showsEpochs else { return }
         clearLine()
         StandardError.stream.write(
             "cycle \(progress.cycle)/\(configuration.studyProtocol.cycles)  epoch "
-                + "\(progress.epoch)/\(progress.epochCount)")
+                + "\(progress.epoch)/\(progress.epochCount)"
+                + (progress.trainLoss.map { String(format: "  loss %.4f", $0) } ?? ""))
     }
+
+    /// On a terminal one line is renewed; elsewhere some epochs have a line each.
+    private var showsEpochs: Bool { outputMode == .human && isatty(STDERR_FILENO) == 1 }
 
     private func clearLine() {
         if isatty(STDERR_FILENO) == 1 { StandardError.stream.write("\r\u{1B}[K") }

@@ -23,7 +23,7 @@ struct TrialCommand: ParsableCommand {
         let run = TrialRun(
             configuration: task.configuration, dataFolder: task.dataFolder,
             checkpointPath: task.checkpointPath, modelPath: task.modelPath,
-            classifierFolder: task.classifierFolder)
+            classifierFolder: task.classifierFolder, logsEpochs: true)
         do {
             let digest = try run.run(
                 onCycle: { say(.cycle($0)) },
