@@ -177,7 +177,7 @@ final class LaunchDisplay {
         var parts = coordinator.history.isPaused ? ["paused"] : []
         parts += [
             "\(grouped(trials.count { $0.state == .done }))/\(counted(total, "trial"))",
-            "\(counted(coordinator.sessions.count, "worker"))",
+            counted(coordinator.sessions.count, "worker"),
             "ETA \(remainingTime(coordinator))",
         ]
         if !running.isEmpty { parts.append(running.joined(separator: ", ")) }

@@ -133,7 +133,7 @@ private struct Plan {
         guard rest > 0 else { return print("\(counts); nothing is left to do") }
         print("\(counts), \(rest) to do")
         print(
-            "About \(words(imageSteps)) image-steps: images through a network of width 64, one that "
+            "About \(inMillions(imageSteps)) image-steps: images through a network of width 64, one that "
                 + "is only scored a third" + (pace(history).map { "; \($0)" } ?? ""))
     }
 
@@ -154,7 +154,7 @@ private struct Plan {
         return "\(duration) on one slot at the pace so far"
     }
 
-    private func words(_ count: Double) -> String {
+    private func inMillions(_ count: Double) -> String {
         count < 1e6
             ? "\(Int(count.rounded()))"
             : String(format: "%.\(count < 1e8 ? 1 : 0)f million", count / 1e6)
