@@ -1,5 +1,4 @@
-/// The sign that stands before a negative number in text for people.
-let minusSign = "\u{2212}"
+import SweepModel
 
 /// `value` with a fixed number of decimals, rounded exactly; halves go to the even digit.
 ///

@@ -59,7 +59,7 @@ struct Machine: Sendable, CustomStringConvertible {
     }
 
     var description: String {
-        var words = ["\(slots) slots", "clock \(driftPerMillion) ppm off"]
+        var words = [counted(slots, "slot"), "clock \(driftPerMillion) ppm off"]
         if gpuCount > 0 { words.append("\(slotsPerGPU) on each of \(gpuCount) GPUs") }
         if slowness > 1 { words.append("\(slowness) times as slow") }
         if let lackedDataset { words.append("lacks \(lackedDataset.rawValue)") }

@@ -76,8 +76,9 @@ extension Scenario: CustomStringConvertible {
     public var description: String {
         let machines = machines.enumerated().map { "  w\($0): \($1)" }.joined(separator: "\n")
         return """
-            seed \(seed): \(sweep.trialCount) trials of \(sweep.studyProtocol.cycles) cycles, \
-            \(cycleMs / 1_000) s each, in \(sweep.stages.count) stages
+            seed \(seed): \(counted(sweep.trialCount, "trial")) of \
+            \(counted(sweep.studyProtocol.cycles, "cycle")), \(cycleMs / 1_000) s each, in \
+            \(counted(sweep.stages.count, "stage"))
               heartbeat \(options.heartbeatMs) ms, lease \(options.leaseMs) ms, grace \
             \(options.graceMs) ms, retry \(options.retryDelayMs) ms, stop \(options.stopDelayMs) ms, \
             \(options.maximumFailures) failures

@@ -1,7 +1,10 @@
+/// The sign that stands before a negative number in text for people.
+public let minusSign = "\u{2212}"
+
 /// A count with commas between the thousands.
 public func grouped(_ count: Int) -> String {
     let digits = String(count.magnitude)
-    var text = count < 0 ? "\u{2212}" : ""
+    var text = count < 0 ? minusSign : ""
     for (index, digit) in digits.enumerated() {
         if index > 0, (digits.count - index).isMultiple(of: 3) { text += "," }
         text.append(digit)

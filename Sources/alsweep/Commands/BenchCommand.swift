@@ -7,7 +7,7 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench",
         abstract: "Measure what this machine does.",
         discussion: """
-            Quote ratios of figures that were measured one after another, never one figure alone: other
+            Quote ratios of figures that were measured one after another, never one figure alone: other \
             programs and the processor's clock change them from minute to minute.
             """,
         subcommands: [

@@ -10,7 +10,7 @@ struct CollectCommand: ParsableCommand {
         commandName: "collect",
         abstract: "The tables of runs: finished, or as far as they are.",
         discussion: """
-            Several runs are collected together. With --from the results come from a CSV file, such as
+            Several runs are collected together. With --from the results come from a CSV file, such as \
             the one that --format csv writes, instead of a run.
             """)
 

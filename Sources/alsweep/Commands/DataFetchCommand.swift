@@ -10,7 +10,7 @@ struct DataFetchCommand: ParsableCommand {
         abstract: "Download datasets, check and unpack them.",
         discussion: """
             Goes to $ALSWEEP_DATA or else ~/.local/share/alsweep. Ctrl-C keeps what has arrived, and \
-            the same command goes on there. Proxies are taken from https_proxy and http_proxy.
+            the same command goes on there. Proxies are taken from https_proxy and http_proxy. \
             Without a network, copy the published files into the data folder: archives are also read \
             as they are, and this command then unpacks them.
             """)

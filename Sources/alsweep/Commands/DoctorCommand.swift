@@ -10,8 +10,8 @@ struct DoctorCommand: ParsableCommand {
         commandName: "doctor",
         abstract: "What would stop a sweep: here, and on the machines of a cluster file.",
         discussion: """
-            Looks at version, libraries and the kernels they chose, GPUs, datasets and their checksums,
-            disk, memory, clock and port; with --cluster also at every machine that ssh reaches, whether its
+            Looks at version, libraries and the kernels they chose, GPUs, datasets and their checksums, \
+            disk, memory, clock and port; with --cluster also at every machine that ssh reaches, whether its \
             workers would be let in here, and at Slurm's view of the job. Exit status 1 if a sweep \
             would fail.
             """)

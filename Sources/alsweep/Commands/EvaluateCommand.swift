@@ -10,8 +10,8 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "A model file's accuracy on a dataset's test images.",
         discussion: """
-            The file is one that a sweep left in its models folder, or PyTorch's state_dict of such a
-            ResNet-18 in the safetensors format. With the engine and the precision of the training it
+            The file is one that a sweep left in its models folder, or PyTorch's state_dict of such a \
+            ResNet-18 in the safetensors format. With the engine and the precision of the training it \
             gives the accuracy that the sweep recorded; with others a few images may differ.
             """)
 

@@ -9,8 +9,8 @@ struct ExperimentCommand: ParsableCommand {
         commandName: "experiment",
         abstract: "Run one trial here, without a coordinator.",
         discussion: """
-            Settings that are not given are the study's. With --output the state after every cycle is
-            kept there, and the same command goes on where it was stopped. Trials with the same
+            Settings that are not given are the study's. With --output the state after every cycle is \
+            kept there, and the same command goes on where it was stopped. Trials with the same \
             folder share the classifiers of their first cycles.
             """)
 

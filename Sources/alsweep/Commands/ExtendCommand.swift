@@ -8,7 +8,7 @@ struct ExtendCommand: ParsableCommand {
         commandName: "extend",
         abstract: "Add time seeds to a run: nothing that was run is run again.",
         discussion: """
-            Every stage with `seeds: {time: …}` gets the new seeds, so that strategies stay paired. Then
+            Every stage with `seeds: {time: …}` gets the new seeds, so that strategies stay paired. Then \
             `alsweep launch RUN` runs what is new, and collecting aggregates all of it.
             """)
 

@@ -44,7 +44,7 @@ struct JournalRepairCommand: ParsableCommand {
         commandName: "repair",
         abstract: "Keep the records before the first damaged one.",
         discussion: """
-            What they do not hold any more is computed again by `alsweep launch RUN`, with the same
+            What they do not hold any more is computed again by `alsweep launch RUN`, with the same \
             numbers. The damaged journal is kept beside the repaired one.
             """)
 

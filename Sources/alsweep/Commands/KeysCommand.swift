@@ -7,7 +7,7 @@ struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Certificates for sweeps beyond this machine.",
         discussion: """
-            A worker's key takes trials and reports results; a client's commands sweeps (pause, cancel, …).
+            A worker's key takes trials and reports results; a client's commands sweeps (pause, cancel, …). \
             What is added or revoked in a run's folder counts for its coordinator within seconds.
             """,
         subcommands: [NewKeysCommand.self, ListKeysCommand.self, RevokeKeysCommand.self])
@@ -18,9 +18,9 @@ struct NewKeysCommand: ParsableCommand {
         commandName: "new",
         abstract: "Write a server and a worker's certificate, or one more for a server.",
         discussion: """
-            Without --role: server.cert, which the coordinator takes (launch --certificate), and
-            client.cert for its workers (worker --certificate). With --role: NAME.cert for one more
-            worker or client of the server whose certificate is in the folder. All are readable by you
+            Without --role: server.cert, which the coordinator takes (launch --certificate), and \
+            client.cert for its workers (worker --certificate). With --role: NAME.cert for one more \
+            worker or client of the server whose certificate is in the folder. All are readable by you \
             only.
             """)
 
@@ -117,7 +117,7 @@ struct RevokeKeysCommand: ParsableCommand {
         commandName: "revoke",
         abstract: "Keep the holder of a key out, from now on.",
         discussion: """
-            In a run's folder this counts for the coordinator at work there: within seconds it takes
+            In a run's folder this counts for the coordinator at work there: within seconds it takes \
             back the trials of workers with this key, and hears them no more.
             """)
 

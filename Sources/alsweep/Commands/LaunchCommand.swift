@@ -16,8 +16,8 @@ struct LaunchCommand: ParsableCommand {
         commandName: "launch",
         abstract: "Start or resume a sweep here, and show its tables at the end.",
         discussion: """
-            Runs the coordinator and, unless told otherwise, a worker with one slot per core.
-            Workers on other terminals or machines join with the `alsweep worker` line it prints.
+            Runs the coordinator and, unless told otherwise, a worker with one slot per core. \
+            Workers on other terminals or machines join with the `alsweep worker` line it prints. \
             Ctrl-C stops with everything saved; the same command goes on where it was.
             """)
 

@@ -1,13 +1,14 @@
 import ArgumentParser
 import Foundation
 import Simulation
+import SweepModel
 
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
         abstract: "Run whole sweeps in a simulated, faulty world, and check what must hold.",
         discussion: """
-            Coordinator and workers are the real ones; clocks, network, disk and trials are simulated
+            Coordinator and workers are the real ones; clocks, network, disk and trials are simulated \
             and fail in every way. A seed decides everything, and gives the same run every time.
             """)
 
@@ -61,8 +62,9 @@ struct SimulateCommand: ParsableCommand {
         } while simulatedHours < hours ?? 0
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         print(
-            "\(seedCount) seeds, \(Int(simulatedHours.rounded())) simulated hours, \(eventCount) events "
-                + "in \(String(format: "%.1f", seconds)) s: every promise held")
+            "\(counted(Int(seedCount), "seed")), \(counted(Int(simulatedHours.rounded()), "simulated hour")), "
+                + "\(counted(eventCount, "event")) in \(String(format: "%.1f", seconds)) s: every promise held"
+        )
     }
 
     private func tell(_ violation: Violation, _ scenario: Scenario) throws {

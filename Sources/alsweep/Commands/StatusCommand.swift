@@ -8,7 +8,7 @@ struct StatusCommand: ParsableCommand {
         commandName: "status",
         abstract: "How far a run is: trials by state, each trial's cycle, the workers, their GPUs.",
         discussion: """
-            The workers are told by the coordinator that is at work on the run, to the user who launched
+            The workers are told by the coordinator that is at work on the run, to the user who launched \
             it; what they say of their GPUs is as old as their last heartbeat.
             """)
 

@@ -16,9 +16,9 @@ struct WorkerCommand: ParsableCommand {
         commandName: "worker",
         abstract: "Run a worker that takes trials from a coordinator.",
         discussion: """
-            Every trial is a process of its own. A worker may join and leave at any time: Ctrl-C gives
-            its trials back, and they go on from their last finished cycle, here or elsewhere. Where
-            the run's folder is not shared, checkpoints, models and missing datasets go through the
+            Every trial is a process of its own. A worker may join and leave at any time: Ctrl-C gives \
+            its trials back, and they go on from their last finished cycle, here or elsewhere. Where \
+            the run's folder is not shared, checkpoints, models and missing datasets go through the \
             coordinator, which listens for them at the port after its own.
             """)
 
