@@ -36,7 +36,7 @@ struct Alsweep: ParsableCommand {
             try checkSubcommand()
             var command = try parseAsRoot()
             try command.run()
-            guard fflush(nil) == 0 else {
+            guard StandardOutput.flush() else {
                 throw CommandFailure(
                     "standard output cannot be written",
                     hint: "look for a full disk or a closed pipe")
@@ -79,8 +79,10 @@ struct Alsweep: ParsableCommand {
 struct StandardError: TextOutputStream {
     nonisolated(unsafe) static var stream = StandardError()
 
-    /// A terminal that is gone, or a full disk under a redirected log, must not stop a sweep.
+    /// What was printed before stands before it, also where both go to one file. A terminal that is gone, or
+    /// a full disk under a redirected log, must not stop a sweep.
     mutating func write(_ text: String) {
+        StandardOutput.flush()
         writeBytes(text, to: STDERR_FILENO)
     }
 }

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Testing
 
@@ -49,6 +50,18 @@ extension Acceptance {
                 ["collect", "one", "--figures", "failing"], in: folder,
                 environment: ["PATH=\(folder.path)/bin"])
             #expect(failing.status == 0 && failing.errors.contains("out of ink"))
+        }
+
+        @Test("results that a full disk does not take are an error", arguments: ["table", "csv"])
+        func fullDisk(format: String) throws {
+            let folder = try TemporaryFolder()
+            try makeRuns(in: folder)
+            let command = "\(Program.path) collect one --format \(format) >/dev/full 2>errors"
+            let shell = try ChildProcess(
+                program: "/usr/bin/env", arguments: ["-C", folder.path, "sh", "-c", command])
+            #expect(shell.wait() == .exited(1))
+            let errors = try String(contentsOfFile: folder.path + "/errors", encoding: .utf8)
+            #expect(errors.contains("standard output cannot be written"))
         }
 
         @Test("several runs are collected together, the same bytes each time")

@@ -190,6 +190,19 @@ extension Acceptance {
             #expect(tables.contains("5/5"))
         }
 
+        @Test("what is said after the tables stands behind them, also in one file")
+        func oneFile() throws {
+            let folder = try TemporaryFolder()
+            try TinySweep.write(to: folder)
+            let command = "\(Program.path) launch tiny.yaml >both 2>&1"
+            let shell = try ChildProcess(
+                program: "/usr/bin/env", arguments: ["-C", folder.path, "sh", "-c", command])
+            #expect(shell.wait() == .exited(0))
+            let text = try String(contentsOfFile: folder.path + "/both", encoding: .utf8)
+            #expect(text.contains("5/5"))
+            #expect(text.hasSuffix("alsweep launch SWEEP --new\n"), "\(text)")
+        }
+
         @Test("workers started by hand join at the start and in the middle, and take trials")
         func workersByHand() throws {
             let folder = try TemporaryFolder()

@@ -189,7 +189,7 @@ struct ExperimentCommand: ParsableCommand {
                 + (result.isShared == true ? ", trained before" : ""))
         if let query = result.query { print("    " + description(of: query)) }
         // Who reads through a pipe would else see nothing until the end.
-        fflush(nil)
+        StandardOutput.flush()
     }
 
     /// `bought 200: hit rate 31.50 %, class entropy 2.190 nats, mean Q 0.412, AUC 0.630`.
